@@ -1,0 +1,1 @@
+"""DICOM in and out: receiving studies, sending results, and the simulated scanners."""

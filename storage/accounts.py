@@ -1,0 +1,108 @@
+"""Accounts, sessions and API tokens as rows; only digests of tokens and hashes of passwords are kept."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine, delete, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as insert_or_skip
+
+from storage.schema import accounts, api_tokens, sessions
+from storage.transaction import transaction
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCredentials:
+    """What a password is checked against."""
+
+    password_hash: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSession:
+    """Who a session belongs to, and until when."""
+
+    account: str
+    role: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRows:
+    """Accounts, sessions and tokens, each call in a transaction of its own."""
+
+    engine: Engine
+
+    def create_account(self, name: str, password_hash: str, role: str, at: datetime) -> bool:
+        """Add an account; False, and nothing changed, where the name is taken."""
+        values = {"name": name, "password_hash": password_hash, "role": role, "created_at": at}
+        statement = insert_or_skip(accounts).values(values).on_conflict_do_nothing().returning(accounts.c.name)
+        with transaction(self.engine) as connection:
+            return connection.execute(statement).one_or_none() is not None
+
+    def has_account(self, name: str) -> bool:
+        with transaction(self.engine) as connection:
+            return connection.execute(select(accounts.c.name).where(accounts.c.name == name)).one_or_none() is not None
+
+    def set_password_hash(self, name: str, password_hash: str) -> None:
+        """Replace the hash of an account: a new password, or the old one hashed with newer parameters."""
+        with transaction(self.engine) as connection:
+            connection.execute(update(accounts).where(accounts.c.name == name).values(password_hash=password_hash))
+
+    def claim_attempt(self, name: str, at: datetime, locks: Sequence[timedelta]) -> StoredCredentials | None:
+        """Count one login attempt as failed and return what to check; None for an unknown or locked account.
+
+        Counting comes before checking, so that attempts made at the same time cannot outrun the lock.
+        `clear_failures` takes it back after a right password.
+
+        Args:
+            name: the account.
+            at: now.
+            locks: how long the account is locked after the first, second, … failure in a row; the last one repeats.
+        """
+        query = select(accounts).where(accounts.c.name == name).with_for_update()
+        with transaction(self.engine) as connection:
+            row = connection.execute(query).one_or_none()
+            if row is None or (row.locked_until is not None and row.locked_until > at):
+                return None
+            lock = locks[min(row.failed_logins, len(locks) - 1)]
+            values = {"failed_logins": row.failed_logins + 1, "locked_until": at + lock}
+            connection.execute(update(accounts).where(accounts.c.name == name).values(values))
+            return StoredCredentials(row.password_hash, row.role)
+
+    def clear_failures(self, name: str) -> None:
+        values = {"failed_logins": 0, "locked_until": None}
+        with transaction(self.engine) as connection:
+            connection.execute(update(accounts).where(accounts.c.name == name).values(values))
+
+    def add_session(self, token_sha256: str, account: str, at: datetime, expires_at: datetime) -> None:
+        """Add a session, and forget those that have expired."""
+        values = {"token_sha256": token_sha256, "account": account, "created_at": at, "expires_at": expires_at}
+        with transaction(self.engine) as connection:
+            connection.execute(delete(sessions).where(sessions.c.expires_at <= at))
+            connection.execute(insert(sessions).values(values))
+
+    def find_session(self, token_sha256: str, at: datetime) -> StoredSession | None:
+        query = (
+            select(sessions.c.account, sessions.c.expires_at, accounts.c.role)
+            .join(accounts)
+            .where(sessions.c.token_sha256 == token_sha256, sessions.c.expires_at > at)
+        )
+        with transaction(self.engine) as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else StoredSession(row.account, row.role, row.expires_at)
+
+    def remove_session(self, token_sha256: str) -> None:
+        with transaction(self.engine) as connection:
+            connection.execute(delete(sessions).where(sessions.c.token_sha256 == token_sha256))
+
+    def add_token(self, token_sha256: str, role: str, at: datetime) -> None:
+        values = {"token_sha256": token_sha256, "role": role, "created_at": at}
+        with transaction(self.engine) as connection:
+            connection.execute(insert(api_tokens).values(values))
+
+    def token_role(self, token_sha256: str) -> str | None:
+        query = select(api_tokens.c.role).where(api_tokens.c.token_sha256 == token_sha256)
+        with transaction(self.engine) as connection:
+            return connection.execute(query).scalar_one_or_none()

@@ -1,0 +1,72 @@
+"""The connection to PostgreSQL: engine, migrations, and transactions that hand out the stores."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+
+from storage.results import ResultRows
+from storage.studies import StudyRows
+from storage.transaction import transaction
+from storage.work_queue import JobRows
+
+_MIGRATION_LOCK = 0x41637569
+
+
+@dataclass(frozen=True, slots=True)
+class RowRecords:
+    """The stores of one transaction; satisfies `triage.ports.Records`."""
+
+    studies: StudyRows
+    results: ResultRows
+    queue: JobRows
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseTransactions:
+    """Transactions on one engine; satisfies `triage.ports.Transactions`."""
+
+    engine: Engine
+
+    @contextmanager
+    def begin(self) -> Iterator[RowRecords]:
+        """Commit everything done inside the context at its end, or nothing.
+
+        Raises:
+            StoreUnavailable: the database cannot be reached or went away; what was done is rolled back.
+        """
+        with transaction(self.engine) as connection:
+            yield RowRecords(StudyRows(connection), ResultRows(connection), JobRows(connection))
+
+
+def connect(url: str, pool_size: int = 5) -> Engine:
+    """Return an engine for `url` ("postgresql://…"); nothing is opened before the first use."""
+    with_driver = make_url(url).set(drivername="postgresql+psycopg")
+    return create_engine(with_driver, pool_size=pool_size, max_overflow=20, pool_pre_ping=True)
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the schema to the newest revision; processes that start together take turns."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    with engine.begin() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def is_reachable(engine: Engine) -> bool:
+    """Return whether the database answers a query now."""
+    try:
+        with engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+    except OperationalError:
+        return False
+    return True

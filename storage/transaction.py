@@ -1,0 +1,26 @@
+"""One transaction on an engine, with the database's failures told in the words of the domain."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
+
+from triage.errors import StoreUnavailable
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """Commit what was done on the connection at the end of the context, or nothing.
+
+    Raises:
+        StoreUnavailable: the database cannot be reached, went away, or has no connection free.
+    """
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except (OperationalError, InterfaceError) as error:
+        raise StoreUnavailable(f"database: {error.orig}") from error
+    except NoFreeConnection as error:
+        raise StoreUnavailable("database: every connection of the pool is busy") from error

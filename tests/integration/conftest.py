@@ -1,0 +1,86 @@
+"""The main job on real parts: a database, a receiver on a free port, DCMTK's own tools."""
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from dicom_gateway.peers import PeerList
+from dicom_gateway.receiver import Receiver, ReceiverSettings
+from dicom_gateway.spool import prepare_spool
+from storage.database import DatabaseTransactions
+from storage.intake import IntakeRows
+from tests.builders import HEAD_CT, MODEL, FrozenClock
+from triage.ports import CompletionRule, ModelOffer
+from triage.priority import TargetTimes
+from triage.workflow import Receiving
+
+
+@pytest.fixture
+def clock() -> FrozenClock:
+    return FrozenClock()
+
+
+@pytest.fixture
+def transactions(engine: Engine) -> DatabaseTransactions:
+    return DatabaseTransactions(engine)
+
+
+@pytest.fixture
+def receiving(transactions: DatabaseTransactions, clock: FrozenClock) -> Receiving:
+    rule = CompletionRule(timedelta(seconds=5), timedelta(seconds=0.3))
+    return Receiving(transactions, clock, (ModelOffer(MODEL, HEAD_CT, "bleeding"),), TargetTimes(), rule)
+
+
+@pytest.fixture
+def intake(engine: Engine) -> IntakeRows:
+    return IntakeRows(engine)
+
+
+@dataclass(frozen=True)
+class RunningReceiver:
+    """A receiver that listens, and the folder that it writes to."""
+
+    receiver: Receiver
+    spool: Path
+
+    @property
+    def port(self) -> int:
+        return self.receiver.port
+
+
+@pytest.fixture
+def start_receiver(receiving: Receiving, engine: Engine, tmp_path: Path) -> Iterator[Callable[..., RunningReceiver]]:
+    started: list[Receiver] = []
+
+    def start(peers: PeerList | None = None, min_free_bytes: int = 0) -> RunningReceiver:
+        spool = prepare_spool(tmp_path / "spool", min_free_bytes)
+        settings = ReceiverSettings(port=0)
+        receiver = Receiver(settings, peers or PeerList(), spool, receiving, IntakeRows(engine))
+        receiver.start()
+        started.append(receiver)
+        return RunningReceiver(receiver, tmp_path / "spool")
+
+    yield start
+    for receiver in started:
+        receiver.stop()
+
+
+@pytest.fixture(scope="session")
+def dcmtk() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run one of DCMTK's tools (pynetdicom installs scripts of the same names, so only /usr/bin is searched)."""
+
+    def run(tool: str, *arguments: object, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+        path = shutil.which(tool, path="/usr/bin:/usr/local/bin:/bin")
+        if path is None:
+            pytest.skip(f"DCMTK's {tool} is not installed (tests/install_peers.sh needs apt-get)")
+        return subprocess.run(
+            [path, *map(str, arguments)], capture_output=True, text=True, timeout=timeout, check=False
+        )
+
+    return run

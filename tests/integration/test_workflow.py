@@ -1,0 +1,319 @@
+"""The main job on a real database: receive, complete, triage, report, deliver, and the late slice."""
+
+import random
+from dataclasses import dataclass, field, replace
+
+import pytest
+from sqlalchemy import text
+
+from storage.instances import list_instances
+from storage.studies import StudyRows
+from tests.builders import CT_IMAGE_STORAGE, HEAD_CT, MODEL, STUDY, a_file, an_analysis, an_instance
+from triage.errors import DestinationRefused, DestinationUnavailable, InvalidGeometry, StatusNotAllowed, UnsupportedPixels
+from triage.findings import AiState, Analysis
+from triage.identifiers import SopInstanceUid
+from triage.ports import ModelOffer, ResultObject
+from triage.priority import Priority, TargetTimes
+from triage.study import Registration, StudyStatus
+from triage.workflow import Delivery, Triage, input_digest, retry_triage
+
+
+@dataclass
+class ScriptedAnalyser:
+    """Says what the test wrote down; counts how often it was asked."""
+
+    answers: list[Analysis | Exception]
+    asked: int = 0
+
+    def offers(self):
+        return (ModelOffer(MODEL, HEAD_CT, "bleeding"),)
+
+    def analyse(self, model, series):
+        self.asked += 1
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@dataclass
+class ScriptedWriter:
+    """Makes one report per analysis, named by what was analysed."""
+
+    superseded: list[object] = field(default_factory=list)
+
+    def write(self, study, series, recorded, supersedes):
+        self.superseded.append(supersedes)
+        uid = SopInstanceUid(f"2.25.{int(recorded.input_digest[:8], 16)}")
+        return [ResultObject(uid, CT_IMAGE_STORAGE, STUDY, study.revision, "sr", a_file().sha256, "/results/x")]
+
+
+@dataclass
+class ScriptedSender:
+    """Takes what it is sent, or raises what the test wrote down."""
+
+    failures: list[Exception] = field(default_factory=list)
+    sent: list[str] = field(default_factory=list)
+
+    def destinations_for(self, kind):
+        return ("PACS",)
+
+    def send(self, result, destination):
+        if self.failures:
+            raise self.failures.pop(0)
+        self.sent.append(result.sop_instance_uid)
+
+
+def jobs(engine) -> list[tuple[str, dict]]:
+    with engine.connect() as connection:
+        rows = connection.execute(text("SELECT task_name, args FROM procrastinate_jobs ORDER BY id"))
+        return [(row.task_name, row.args) for row in rows]
+
+
+def the_study(transactions):
+    with transactions.begin() as records:
+        return records.studies.get(STUDY)
+
+
+def receive(receiving, *numbers, **changes):
+    for number in numbers:
+        receiving.register_instance(an_instance(number, **changes))
+
+
+@pytest.fixture
+def triage(transactions, clock):
+    def with_answers(*answers):
+        return Triage(transactions, clock, ScriptedAnalyser(list(answers)), TargetTimes())
+
+    return with_answers
+
+
+@pytest.fixture
+def delivery(transactions, clock):
+    return Delivery(transactions, clock, ScriptedWriter(), ScriptedSender())
+
+
+@pytest.fixture
+def complete_study(receiving, clock):
+    receive(receiving, *range(6))
+    clock.forward(seconds=1)
+    receiving.close_quiet_studies()
+
+
+def test_a_whole_series_makes_the_study_complete_before_the_quiet_period(receiving, clock, transactions, engine):
+    receive(receiving, *random.Random(1).sample(range(6), 6))
+    clock.forward(seconds=0.5)
+
+    closed = receiving.close_quiet_studies()
+
+    assert closed == (STUDY,)
+    assert the_study(transactions).status is StudyStatus.COMPLETE
+    assert jobs(engine) == [("triage_study", {"study_instance_uid": STUDY, "revision": 1})]
+
+
+def test_a_hole_in_the_series_waits_for_the_quiet_period(receiving, clock):
+    receive(receiving, 0, 1, 2, 4, 5, 6)
+
+    clock.forward(seconds=4.9)
+    too_early = receiving.close_quiet_studies()
+    clock.forward(seconds=0.1)
+
+    assert (too_early, receiving.close_quiet_studies()) == ((), (STUDY,))
+
+
+def test_an_open_association_is_waited_for(receiving, clock, intake):
+    intake.association_opened("a1", "CT1", "127.0.0.1")
+    receive(receiving, *range(6))
+    clock.forward(seconds=1)
+
+    while_open = receiving.close_quiet_studies()
+    intake.association_closed("a1", "released")
+
+    assert (while_open, receiving.close_quiet_studies()) == ((), (STUDY,))
+
+
+def test_rows_and_job_are_committed_together_or_not_at_all(receiving, clock, transactions, engine, monkeypatch):
+    receive(receiving, *range(6))
+    clock.forward(seconds=1)
+    monkeypatch.setattr("storage.work_queue.JobRows.defer_triage", lambda *_: 1 / 0)
+
+    with pytest.raises(ZeroDivisionError):
+        receiving.close_quiet_studies()
+
+    assert (the_study(transactions).status, jobs(engine)) == (StudyStatus.RECEIVING, [])
+
+
+def test_a_flagged_study_becomes_critical_and_its_reports_are_deferred(complete_study, triage, transactions, engine):
+    triage(an_analysis(probability=0.9)).triage_study(STUDY, 1)
+
+    study = the_study(transactions)
+    assert (study.status, study.priority, study.ai_state) == (
+        StudyStatus.TRIAGED, Priority.CRITICAL, AiState.ANALYSED_FLAGGED)  # fmt: skip
+    assert (study.deadline - study.received_at).total_seconds() == 15 * 60
+    assert study.reason == "suspected intracranial hemorrhage, ct-head-haemorrhage 0.1.0"
+    assert jobs(engine)[-1] == ("write_reports", {"study_instance_uid": STUDY, "revision": 1})
+
+
+def test_a_study_without_a_flag_keeps_the_priority_of_its_order(receiving, clock, triage, transactions):
+    receive(receiving, *range(6), order_priority="STAT")
+    clock.forward(seconds=1)
+    receiving.close_quiet_studies()
+
+    triage(an_analysis(probability=0.1)).triage_study(STUDY, 1)
+
+    study = the_study(transactions)
+    assert (study.priority, study.ai_state) == (Priority.CRITICAL, AiState.ANALYSED_NO_FLAG)
+    assert study.reason == "no AI flag (ct-head-haemorrhage 0.1.0); order STAT"
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "status"),
+    [
+        (an_analysis(out_of_scope="a water phantom"), AiState.OUT_OF_SCOPE, StudyStatus.TRIAGED),
+        (InvalidGeometry("slices tilted"), AiState.OUT_OF_SCOPE, StudyStatus.TRIAGED),
+        (UnsupportedPixels("instance 1: not decodable"), AiState.FAILED, StudyStatus.NEEDS_ATTENTION),
+    ],
+)
+def test_a_study_that_was_not_analysed_stays_on_the_list_and_says_why(
+    complete_study, triage, transactions, answer, state, status
+):
+    triage(answer).triage_study(STUDY, 1)
+
+    study = the_study(transactions)
+    assert (study.ai_state, study.status, study.priority) == (state, status, Priority.ROUTINE)
+    assert study.reason.startswith("not analysed" if state is AiState.OUT_OF_SCOPE else "analysis failed")
+
+
+def test_a_job_that_runs_twice_changes_nothing(complete_study, triage, transactions):
+    first, second = triage(an_analysis()), triage()
+    first.triage_study(STUDY, 1)
+    before = the_study(transactions)
+
+    second.triage_study(STUDY, 1)
+
+    assert the_study(transactions) == before
+    assert second.analyser.asked == 0
+
+
+def test_a_late_slice_reopens_a_delivered_study_and_its_result_supersedes(
+    complete_study, receiving, clock, triage, delivery, transactions, engine
+):
+    triage(an_analysis(0.1)).triage_study(STUDY, 1)
+    delivery.write_reports(STUDY, 1)
+    delivery.deliver_result(SopInstanceUid(jobs(engine)[-1][1]["sop_instance_uid"]), "PACS")
+    assert the_study(transactions).status is StudyStatus.DELIVERED
+
+    receive(receiving, 6)
+    reopened = the_study(transactions)
+    clock.forward(seconds=1)
+    receiving.close_quiet_studies()
+    triage(an_analysis(0.9)).triage_study(STUDY, 2)
+    delivery.write_reports(STUDY, 2)
+
+    assert (reopened.status, reopened.revision) == (StudyStatus.RECEIVING, 2)
+    assert the_study(transactions).ai_state is AiState.ANALYSED_FLAGGED
+    first, second = delivery.writer.superseded
+    assert first is None
+    assert second.analysis.findings[0].probability == 0.1
+
+
+def test_the_same_images_are_not_analysed_again_in_a_new_revision(
+    complete_study, receiving, clock, triage, delivery, transactions, engine
+):
+    triage(an_analysis(0.9)).triage_study(STUDY, 1)
+    delivery.write_reports(STUDY, 1)
+    delivery.deliver_result(SopInstanceUid(jobs(engine)[-1][1]["sop_instance_uid"]), "PACS")
+    scout = an_instance(90)
+    series = replace(scout.header.series, series_instance_uid="2.25.2001", series_description="Scout")
+    receiving.register_instance(replace(scout, header=replace(scout.header, series=series)))
+    clock.forward(seconds=6)
+    receiving.close_quiet_studies()
+    again = triage()
+
+    again.triage_study(STUDY, 2)
+    delivery.write_reports(STUDY, 2)
+
+    assert again.analyser.asked == 0
+    assert len(delivery.sender.sent) == 1
+    assert the_study(transactions).status is StudyStatus.DELIVERED
+
+
+def test_a_destination_that_is_away_is_tried_again_and_gets_one_object(complete_study, triage, delivery, engine):
+    triage(an_analysis()).triage_study(STUDY, 1)
+    delivery.write_reports(STUDY, 1)
+    uid = SopInstanceUid(jobs(engine)[-1][1]["sop_instance_uid"])
+    delivery.sender.failures.append(DestinationUnavailable("PACS: no association"))
+
+    with pytest.raises(DestinationUnavailable):
+        delivery.deliver_result(uid, "PACS")
+    delivery.deliver_result(uid, "PACS")
+    delivery.write_reports(STUDY, 1)
+
+    assert delivery.sender.sent == [uid]
+    assert [task for task, _ in jobs(engine)].count("deliver_result") == 1
+
+
+def test_a_refusal_for_good_is_noted_and_the_study_does_not_count_as_delivered(
+    complete_study, triage, delivery, transactions, engine
+):
+    triage(an_analysis()).triage_study(STUDY, 1)
+    delivery.write_reports(STUDY, 1)
+    delivery.sender.failures.append(DestinationRefused("PACS: 0122H"))
+
+    delivery.deliver_result(SopInstanceUid(jobs(engine)[-1][1]["sop_instance_uid"]), "PACS")
+
+    assert the_study(transactions).status is StudyStatus.TRIAGED
+    with engine.connect() as connection:
+        row = connection.execute(text("SELECT state, last_error FROM deliveries")).one()
+    assert tuple(row) == ("refused", "PACS: 0122H")
+
+
+def test_a_study_that_needs_attention_can_be_retried(complete_study, triage, transactions, clock):
+    triage(UnsupportedPixels("broken")).triage_study(STUDY, 1)
+
+    retry_triage(transactions, clock, STUDY)
+    triage(an_analysis()).triage_study(STUDY, 1)
+
+    assert the_study(transactions).status is StudyStatus.TRIAGED
+    with pytest.raises(StatusNotAllowed, match="only NEEDS_ATTENTION is retried"):
+        retry_triage(transactions, clock, STUDY)
+
+
+def test_a_more_urgent_order_on_a_later_instance_raises_the_study_at_once(receiving, transactions):
+    receive(receiving, 0)
+    receive(receiving, 1, order_priority="STAT")
+
+    study = the_study(transactions)
+
+    assert (study.priority, study.order_priority) == (Priority.CRITICAL, Priority.CRITICAL)
+
+
+def test_registration_tells_new_duplicate_and_conflict_apart(receiving, engine):
+    answers = [receiving.register_instance(an_instance(0, content=c)) for c in ("first", "first", "other")]
+
+    assert answers == [Registration.NEW, Registration.DUPLICATE, Registration.CONFLICT]
+    assert len(list_instances(engine)) == 1
+
+
+def test_the_digest_of_the_input_depends_on_contents_not_on_order(receiving, transactions):
+    receive(receiving, *range(3))
+    with transactions.begin() as records:
+        (series,) = records.studies.series_of(STUDY)
+
+    turned = replace(series, images=series.images[::-1], files=series.files[::-1])
+    other = replace(series, files=(a_file("changed"), *series.files[1:]))
+
+    assert input_digest(turned) == input_digest(series) != input_digest(other)
+
+
+def test_what_is_stored_is_what_is_read(receiving, engine):
+    receive(receiving, 0)
+
+    with engine.begin() as connection:
+        study = StudyRows(connection).get(STUDY)
+        (series,) = StudyRows(connection).series_of(STUDY)
+
+    sent = an_instance(0)
+    assert study.header == sent.header.study
+    assert (series.header, series.images, series.files) == (
+        sent.header.series, (sent.header.image,), (sent.file,))  # fmt: skip

@@ -1,0 +1,1 @@
+"""The clinical rules of triage: pure functions and values, standard library only."""

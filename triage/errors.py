@@ -1,0 +1,73 @@
+"""Everything that can go wrong, as one tree: each class says whether trying again can help."""
+
+
+class AcuityError(Exception):
+    """Base of every error that Acuity raises on purpose; the message names object, value found and value needed."""
+
+
+class RetriableError(AcuityError):
+    """The same step may succeed later: a peer is away, a disk is full, the database restarts."""
+
+
+class PermanentError(AcuityError):
+    """Trying again gives the same answer; a person or a new input must change something first."""
+
+
+class InvalidSetting(PermanentError):
+    """A setting is missing, misspelt or out of range."""
+
+
+class UnreadableInstance(PermanentError):
+    """The bytes of an instance do not parse as the DICOM object they claim to be."""
+
+
+class UnknownStudy(PermanentError):
+    """No study with this UID has been received."""
+
+
+class StatusNotAllowed(PermanentError):
+    """A study cannot go from its present status to the wanted one."""
+
+
+class NoSuitableSeries(PermanentError):
+    """No series of the study is what a model may see."""
+
+
+class InvalidGeometry(PermanentError):
+    """The slices of a series do not form one regular volume."""
+
+
+class UnsupportedPixels(PermanentError):
+    """The pixel data cannot be decoded or is of a kind that no reader here understands."""
+
+
+class InvalidBundle(PermanentError):
+    """A model bundle is incomplete, damaged or contradicts itself."""
+
+
+class ProviderUnavailable(PermanentError):
+    """The execution provider that the settings ask for is not there."""
+
+
+class InvalidDataset(PermanentError):
+    """A data set for validation is incomplete or contradicts its own description."""
+
+
+class StorageFull(RetriableError):
+    """Less space is free than the settings keep in reserve."""
+
+
+class StoreUnavailable(RetriableError):
+    """The database did not answer."""
+
+
+class DestinationUnavailable(RetriableError):
+    """A destination did not accept a result now: no connection, no association, or a transient status."""
+
+
+class DestinationRefused(PermanentError):
+    """A destination refused a result for good."""
+
+
+class TooBusy(RetriableError):
+    """More is asked at once than can be done at once."""

@@ -1,0 +1,186 @@
+"""What the workflow needs from the world outside, each need as one small Protocol."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from triage.findings import Analysis, ModelIdentity
+from triage.identifiers import Sha256, SopInstanceUid, StudyInstanceUid
+from triage.priority import Priority
+from triage.selection import Acceptance
+from triage.study import ReceivedInstance, Registration, Series, Study
+
+
+class Clock(Protocol):
+    """The time, always aware and in UTC."""
+
+    def now(self) -> datetime: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOffer:
+    """A model that is in service: who it is, what it may see, and in a few words what it looks for."""
+
+    identity: ModelIdentity
+    acceptance: Acceptance
+    looks_for: str
+
+
+class StudyStore(Protocol):
+    """The studies and instances; every method works inside the transaction that handed the store out."""
+
+    def add_instance(self, instance: ReceivedInstance, at: datetime) -> Registration:
+        """Make the instance known; a conflict is kept beside the first one and never replaces it."""
+
+    def find(self, uid: StudyInstanceUid) -> Study | None:
+        """Return the study, locked until the transaction ends, or None when its first instance is still to come."""
+
+    def get(self, uid: StudyInstanceUid) -> Study:
+        """Return the study, locked until the transaction ends; raises UnknownStudy."""
+
+    def add(self, study: Study) -> Study:
+        """Make a new study known and return it locked; where another transaction was first, return that one's."""
+
+    def save(self, study: Study) -> None:
+        """Store the changed study; whoever watches the list hears of it when the transaction is committed."""
+
+    def receiving(self) -> Sequence[StudyInstanceUid]:
+        """Return the studies that still receive instances, longest quiet first."""
+
+    def open_associations(self, uid: StudyInstanceUid) -> int:
+        """Return how many associations that carried instances of the study are still open."""
+
+    def series_of(self, uid: StudyInstanceUid) -> tuple[Series, ...]:
+        """Return the series of the study in UID order, images in the order of their instance UID."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResultObject:
+    """A DICOM object that says what a model found, written once and never again under the same UID."""
+
+    sop_instance_uid: SopInstanceUid
+    sop_class_uid: str
+    study_instance_uid: StudyInstanceUid
+    revision: int
+    kind: str
+    sha256: Sha256
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedAnalysis:
+    """An analysis as it was recorded: of which images (`input_digest`), for which revision, and when."""
+
+    study_instance_uid: StudyInstanceUid
+    revision: int
+    input_digest: Sha256
+    recorded_at: datetime
+    analysis: Analysis
+
+
+class ResultStore(Protocol):
+    """What the models said and where it was sent; same transaction rule as StudyStore."""
+
+    def record(self, recorded: RecordedAnalysis) -> None:
+        """Keep an analysis; the same study, input and model are recorded once."""
+
+    def analyses_of(self, uid: StudyInstanceUid) -> tuple[RecordedAnalysis, ...]:
+        """Return every recorded analysis of the study, oldest first."""
+
+    def add_object(self, result: ResultObject) -> None:
+        """Make a result object known; a second call with the same UID changes nothing."""
+
+    def get_object(self, uid: SopInstanceUid) -> ResultObject:
+        """Return a result object that was added before."""
+
+    def add_delivery(self, uid: SopInstanceUid, destination: str) -> bool:
+        """Plan a delivery; False when it was planned before."""
+
+    def mark_delivered(self, uid: SopInstanceUid, destination: str, at: datetime) -> None:
+        """Note that the destination has confirmed the object."""
+
+    def mark_undeliverable(self, uid: SopInstanceUid, destination: str, reason: str) -> None:
+        """Note that the destination refused the object for good."""
+
+    def all_delivered(self, uid: StudyInstanceUid, revision: int) -> bool:
+        """Return whether the study's revision has planned deliveries and each of them is confirmed."""
+
+
+class WorkQueue(Protocol):
+    """Background work; a job exists if and only if the transaction that deferred it is committed."""
+
+    def defer_triage(self, uid: StudyInstanceUid, revision: int, priority: Priority) -> None: ...
+
+    def defer_reports(self, uid: StudyInstanceUid, revision: int, priority: Priority) -> None: ...
+
+    def defer_delivery(self, uid: SopInstanceUid, destination: str, priority: Priority) -> None: ...
+
+
+class Records(Protocol):
+    """The stores and the queue of one transaction."""
+
+    @property
+    def studies(self) -> StudyStore: ...
+
+    @property
+    def results(self) -> ResultStore: ...
+
+    @property
+    def queue(self) -> WorkQueue: ...
+
+
+class Transactions(Protocol):
+    """All or nothing: what happens inside the context is committed at its end, or not at all."""
+
+    def begin(self) -> AbstractContextManager[Records]: ...
+
+
+class Analyser(Protocol):
+    """Turns the images of one series into findings."""
+
+    def offers(self) -> Sequence[ModelOffer]:
+        """Return the models in service."""
+
+    def analyse(self, model: ModelIdentity, series: Series) -> Analysis:
+        """Return what `model` says about `series`.
+
+        Raises:
+            InvalidGeometry: the slices are not one regular volume; nothing is guessed.
+            UnsupportedPixels: an image cannot be decoded.
+        """
+
+
+class ReportWriter(Protocol):
+    """Writes the result objects of an analysis."""
+
+    def write(
+        self, study: Study, series: Series, recorded: RecordedAnalysis, supersedes: RecordedAnalysis | None
+    ) -> Sequence[ResultObject]:
+        """Return the objects, safe on disk; the same analysis gives the same UIDs and the same bytes.
+
+        `series` is what was analysed; `supersedes` is the earlier analysis whose report this one replaces.
+        """
+
+
+class ResultSender(Protocol):
+    """Sends result objects to where they are read."""
+
+    def destinations_for(self, kind: str) -> Sequence[str]:
+        """Return the names of the destinations that want objects of this kind ("sr", "seg", "sc")."""
+
+    def send(self, result: ResultObject, destination: str) -> None:
+        """Return when the destination has confirmed the object; raises DestinationUnavailable, DestinationRefused."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionRule:
+    """When a study counts as complete.
+
+    `quiet_period`: without any signal, no instance for this long. `settle_period`: with every association released
+    and the needed series whole, no instance for this long (scanners that open an association per image are quicker).
+    """
+
+    quiet_period: timedelta = timedelta(seconds=5)
+    settle_period: timedelta = timedelta(milliseconds=300)

@@ -1,0 +1,317 @@
+"""The main job, in the order it happens: receive, complete, triage, report, deliver."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from triage.errors import InvalidGeometry, PermanentError, StatusNotAllowed
+from triage.findings import AiState, Analysis, ModelIdentity
+from triage.identifiers import Sha256, SopInstanceUid, StudyInstanceUid
+from triage.ports import (
+    Analyser,
+    Clock,
+    CompletionRule,
+    ModelOffer,
+    RecordedAnalysis,
+    Records,
+    ReportWriter,
+    ResultObject,
+    ResultSender,
+    Transactions,
+)
+from triage.priority import Priority, TargetTimes, deadline, from_order, most_urgent
+from triage.reading_order import reason_for
+from triage.selection import select_series
+from triage.study import ReceivedInstance, Registration, Series, Study, StudyStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one study in one triage: recorded analyses, and the state and the words for the list."""
+
+    analyses: tuple[tuple[Series, Analysis], ...]
+    state: AiState
+    reason: str
+    raises_to: Priority
+
+
+@dataclass(frozen=True, slots=True)
+class Receiving:
+    """Steps 1 and 2: instances arrive, studies become complete."""
+
+    transactions: Transactions
+    clock: Clock
+    offers: tuple[ModelOffer, ...]
+    targets: TargetTimes
+    rule: CompletionRule
+
+    def register_instance(self, instance: ReceivedInstance) -> Registration:
+        """Make a stored instance part of its study; when this returns, the rows are committed.
+
+        The same bytes again change nothing. Other bytes under a known UID are kept as a conflict. A new instance of
+        a study that was already complete opens the study's next revision.
+        """
+        now = self.clock.now()
+        with self.transactions.begin() as records:
+            uid = instance.header.study.study_instance_uid
+            study = records.studies.find(uid) or records.studies.add(self._arrived(instance))
+            registration = records.studies.add_instance(instance, now)
+            if registration is Registration.NEW:
+                records.studies.save(self._continued(study, instance))
+        return registration
+
+    def close_quiet_studies(self) -> tuple[StudyInstanceUid, ...]:
+        """Return the studies that became complete now, each with its triage job in the same transaction."""
+        with self.transactions.begin() as records:
+            candidates = records.studies.receiving()
+        return tuple(uid for uid in candidates if self._close(uid))
+
+    def _close(self, uid: StudyInstanceUid) -> bool:
+        with self.transactions.begin() as records:
+            study = records.studies.get(uid)
+            if study.status is not StudyStatus.RECEIVING or not self._is_complete(study, records):
+                return False
+            records.studies.save(replace(study.moved_to(StudyStatus.COMPLETE), complete_at=self.clock.now()))
+            records.queue.defer_triage(uid, study.revision, study.priority)
+        return True
+
+    def _is_complete(self, study: Study, records: Records) -> bool:
+        quiet = self.clock.now() - study.last_instance_at
+        if quiet >= self.rule.quiet_period:
+            return True
+        if quiet < self.rule.settle_period or records.studies.open_associations(study.study_instance_uid):
+            return False
+        series = records.studies.series_of(study.study_instance_uid)
+        return any(select_series(series, offer.acceptance).chosen for offer in self.offers)
+
+    def _arrived(self, instance: ReceivedInstance) -> Study:
+        now = self.clock.now()
+        header = instance.header.study
+        band = from_order(header.order_priority)
+        return Study(
+            study_instance_uid=header.study_instance_uid,
+            header=header,
+            status=StudyStatus.RECEIVING,
+            revision=1,
+            order_priority=band,
+            priority=band,
+            ai_state=AiState.PENDING,
+            reason=reason_for(band, header.order_priority, AiState.PENDING, ""),
+            received_at=now,
+            last_instance_at=now,
+            deadline=deadline(now, band, self.targets),
+        )
+
+    def _continued(self, study: Study, instance: ReceivedInstance) -> Study:
+        """Return the study with one more instance; an order that turns out more urgent raises it at once."""
+        word = instance.header.study.order_priority
+        study = study.with_late_instance(self.clock.now())
+        if from_order(word) >= study.order_priority:
+            return study
+        band = most_urgent(study.priority, from_order(word))
+        return replace(
+            study,
+            header=replace(study.header, order_priority=word),
+            order_priority=from_order(word),
+            priority=band,
+            deadline=deadline(study.received_at, band, self.targets),
+            reason=reason_for(from_order(word), word, study.ai_state, ""),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Triage:
+    """Steps 3 to 7: choose the series, ask the models, give the study its priority."""
+
+    transactions: Transactions
+    clock: Clock
+    analyser: Analyser
+    targets: TargetTimes
+
+    def triage_study(self, uid: StudyInstanceUid, revision: int) -> None:
+        """Leave the study TRIAGED with a band, a reason and a deadline, and its reports deferred.
+
+        A job of an older revision, or one that another worker has finished, changes nothing. An analysis that fails
+        for good leaves the study NEEDS_ATTENTION and on the list.
+        """
+        with self.transactions.begin() as records:
+            study = records.studies.get(uid)
+            if not _awaits_triage(study, revision):
+                return
+            series = records.studies.series_of(uid)
+            earlier = records.results.analyses_of(uid)
+        try:
+            outcome = self._outcome(series, earlier)
+        except PermanentError as error:
+            self.mark_failed(uid, revision, str(error))
+            return
+        with self.transactions.begin() as records:
+            study = records.studies.get(uid)
+            if _awaits_triage(study, revision):
+                self._conclude(study, outcome, records)
+
+    def mark_failed(self, uid: StudyInstanceUid, revision: int, reason: str) -> None:
+        """Leave the study NEEDS_ATTENTION, still on the list at the priority of its order."""
+        with self.transactions.begin() as records:
+            study = records.studies.get(uid)
+            if _awaits_triage(study, revision):
+                failed = self._prioritised(study, AiState.FAILED, reason, Priority.ROUTINE)
+                records.studies.save(failed.moved_to(StudyStatus.NEEDS_ATTENTION))
+
+    def _outcome(self, series: Sequence[Series], earlier: Sequence[RecordedAnalysis]) -> Outcome:
+        analyses: list[tuple[Series, Analysis]] = []
+        refusals: list[str] = []
+        for offer in self.analyser.offers():
+            selection = select_series(series, offer.acceptance)
+            if selection.chosen is None:
+                refusals.append(f"{offer.identity.name}: {selection.reason}")
+                continue
+            try:
+                analysis = self._analysed(offer.identity, selection.chosen, earlier)
+            except InvalidGeometry as error:
+                refusals.append(f"{offer.identity.name}: {error}")
+                continue
+            if analysis.out_of_scope:
+                refusals.append(f"{offer.identity.name}: {analysis.out_of_scope}")
+            analyses.append((selection.chosen, analysis))
+        return _summary(tuple(analyses), refusals)
+
+    def _analysed(self, model: ModelIdentity, series: Series, earlier: Sequence[RecordedAnalysis]) -> Analysis:
+        """Return the model's answer; images that it has seen before are not run again."""
+        digest = input_digest(series)
+        known = (one.analysis for one in earlier if one.input_digest == digest and one.analysis.model == model)
+        return next(known, None) or self.analyser.analyse(model, series)
+
+    def _conclude(self, study: Study, outcome: Outcome, records: Records) -> None:
+        now = self.clock.now()
+        for series, analysis in outcome.analyses:
+            recorded = RecordedAnalysis(study.study_instance_uid, study.revision, input_digest(series), now, analysis)
+            records.results.record(recorded)
+        study = self._prioritised(study, outcome.state, outcome.reason, outcome.raises_to)
+        records.studies.save(replace(study.moved_to(StudyStatus.TRIAGED), triaged_at=now))
+        if outcome.analyses:
+            records.queue.defer_reports(study.study_instance_uid, study.revision, study.priority)
+
+    def _prioritised(self, study: Study, state: AiState, ai_reason: str, raises_to: Priority) -> Study:
+        band = most_urgent(study.order_priority, raises_to)
+        return replace(
+            study,
+            priority=band,
+            deadline=deadline(study.received_at, band, self.targets),
+            ai_state=state,
+            reason=reason_for(study.order_priority, study.header.order_priority, state, ai_reason),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Step 9: what the models said goes back to PACS and others."""
+
+    transactions: Transactions
+    clock: Clock
+    writer: ReportWriter
+    sender: ResultSender
+
+    def write_reports(self, uid: StudyInstanceUid, revision: int) -> None:
+        """Write the report of each analysis of the revision and defer its delivery to each destination.
+
+        A job of an older revision changes nothing: the newer one reports on everything that is known.
+        """
+        with self.transactions.begin() as records:
+            study = records.studies.get(uid)
+            series = {one.header.series_instance_uid: one for one in records.studies.series_of(uid)}
+            analyses = records.results.analyses_of(uid)
+        if study.revision != revision:
+            return
+        for recorded in (one for one in analyses if one.revision == revision and not one.analysis.out_of_scope):
+            chosen = series[recorded.analysis.series_instance_uid]
+            for result in self.writer.write(study, chosen, recorded, _superseded(recorded, analyses)):
+                self._plan_deliveries(result, study)
+        self._conclude(uid, revision)
+
+    def _plan_deliveries(self, result: ResultObject, study: Study) -> None:
+        with self.transactions.begin() as records:
+            records.results.add_object(result)
+            for destination in self.sender.destinations_for(result.kind):
+                if records.results.add_delivery(result.sop_instance_uid, destination):
+                    records.queue.defer_delivery(result.sop_instance_uid, destination, study.priority)
+
+    def mark_failed(self, uid: StudyInstanceUid, revision: int, reason: str) -> None:
+        """Leave the study NEEDS_ATTENTION, with its AI state as it is and `reason` in the row."""
+        with self.transactions.begin() as records:
+            study = records.studies.get(uid)
+            if study.status is StudyStatus.TRIAGED and study.revision == revision:
+                failed = replace(study.moved_to(StudyStatus.NEEDS_ATTENTION), reason=f"{study.reason}; {reason}")
+                records.studies.save(failed)
+
+    def deliver_result(self, uid: SopInstanceUid, destination: str) -> None:
+        """Send one result object to one destination; the study is DELIVERED when none is outstanding.
+
+        Raises:
+            DestinationUnavailable: the queue tries again later.
+        """
+        with self.transactions.begin() as records:
+            result = records.results.get_object(uid)
+        try:
+            self.sender.send(result, destination)
+        except PermanentError as error:
+            with self.transactions.begin() as records:
+                records.results.mark_undeliverable(uid, destination, str(error))
+            return
+        with self.transactions.begin() as records:
+            records.results.mark_delivered(uid, destination, self.clock.now())
+        self._conclude(result.study_instance_uid, result.revision)
+
+    def _conclude(self, uid: StudyInstanceUid, revision: int) -> None:
+        """Leave the study DELIVERED when every delivery that was planned for its revision is confirmed."""
+        with self.transactions.begin() as records:
+            study = records.studies.get(uid)
+            if study.status is not StudyStatus.TRIAGED or study.revision != revision:
+                return
+            if records.results.all_delivered(uid, revision):
+                records.studies.save(replace(study.moved_to(StudyStatus.DELIVERED), delivered_at=self.clock.now()))
+
+
+def retry_triage(transactions: Transactions, clock: Clock, uid: StudyInstanceUid) -> None:
+    """Lead a study that needs attention back to COMPLETE, with its triage deferred again.
+
+    Raises:
+        StatusNotAllowed: the study does not need attention.
+    """
+    with transactions.begin() as records:
+        study = records.studies.get(uid)
+        if study.status is not StudyStatus.NEEDS_ATTENTION:
+            raise StatusNotAllowed(f"study {uid}: is {study.status}, only NEEDS_ATTENTION is retried")
+        complete = replace(study.moved_to(StudyStatus.COMPLETE), complete_at=clock.now(), ai_state=AiState.PENDING)
+        records.studies.save(complete)
+        records.queue.defer_triage(uid, study.revision, study.priority)
+
+
+def input_digest(series: Series) -> Sha256:
+    """Return the SHA-256 over the instance UIDs and contents of `series`, in UID order."""
+    lines = sorted(f"{i.sop_instance_uid} {f.sha256}" for i, f in zip(series.images, series.files, strict=True))
+    return Sha256(hashlib.sha256("\n".join(lines).encode()).hexdigest())
+
+
+def _awaits_triage(study: Study, revision: int) -> bool:
+    return study.status is StudyStatus.COMPLETE and study.revision == revision
+
+
+def _superseded(recorded: RecordedAnalysis, analyses: Sequence[RecordedAnalysis]) -> RecordedAnalysis | None:
+    """Return the latest earlier analysis by the same model on other images of the study."""
+    name = recorded.analysis.model.name
+    earlier = [one for one in analyses if one.analysis.model.name == name and one.recorded_at < recorded.recorded_at]
+    return max(earlier, key=lambda one: one.recorded_at, default=None)
+
+
+def _summary(analyses: tuple[tuple[Series, Analysis], ...], refusals: Sequence[str]) -> Outcome:
+    answered = [analysis for _, analysis in analyses if not analysis.out_of_scope]
+    flagged = [finding for analysis in answered for finding in analysis.findings if finding.flagged]
+    if flagged:
+        band = most_urgent(*(finding.raises_to for finding in flagged))
+        said = ", ".join(f"suspected {f.code.meaning.lower()}, {f.model.name} {f.model.version}" for f in flagged)
+        return Outcome(analyses, AiState.ANALYSED_FLAGGED, said, band)
+    if answered:
+        said = ", ".join(f"{a.model.name} {a.model.version}" for a in answered)
+        return Outcome(analyses, AiState.ANALYSED_NO_FLAG, said, Priority.ROUTINE)
+    return Outcome(analyses, AiState.OUT_OF_SCOPE, "; ".join(refusals) or "no model in service", Priority.ROUTINE)
