@@ -1,16 +1,14 @@
 """Received bytes on disk: written once, fsynced, named by their content, never changed."""
 
-import errno
 import hashlib
-import os
 import shutil
 import struct
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
+from dicom_gateway.durable_files import write_durably
 from triage.errors import StorageFull
 from triage.identifiers import Sha256
 from triage.study import StoredFile
@@ -19,8 +17,6 @@ IMPLEMENTATION_CLASS_UID = "2.25.318734610734820473528150223640915062103"
 IMPLEMENTATION_VERSION_NAME = "ACUITY_0_1"
 
 ABANDONED_AFTER_S = 3600.0
-
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +59,7 @@ class Spool:
         parts = (_file_meta(received), received.data_set)
         if shutil.disk_usage(self.folder).free < self.min_free_bytes + sum(map(len, parts)):
             raise StorageFull(f"{self.folder}: less than {self.min_free_bytes} bytes would stay free")
-        unfinished = self.folder / "unfinished" / f"{uuid4().hex}.part"
-        try:
-            _write_durably(unfinished, path, parts)
-        except OSError as error:
-            unfinished.unlink(missing_ok=True)
-            if error.errno in _FULL:
-                raise StorageFull(f"{self.folder}: {error.strerror}") from error
-            raise
+        write_durably(path, *parts, unfinished_in=self.folder / "unfinished")
         return stored
 
 
@@ -83,26 +72,6 @@ def prepare_spool(folder: Path, min_free_bytes: int) -> Spool:
             if time.time() - left.stat().st_mtime > ABANDONED_AFTER_S:
                 left.unlink()
     return Spool(folder, min_free_bytes)
-
-
-def _write_durably(unfinished: Path, path: Path, parts: tuple[bytes, ...]) -> None:
-    with unfinished.open("xb") as file:
-        for part in parts:
-            file.write(part)
-        file.flush()
-        os.fsync(file.fileno())
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished.rename(path)
-    for folder in (path.parent, path.parent.parent, path.parent.parent.parent):
-        _fsync_folder(folder)
-
-
-def _fsync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _digest(received: ReceivedBytes) -> Sha256:

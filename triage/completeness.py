@@ -18,10 +18,12 @@ class SliceStack:
     """Where the slices of one series lie along their common normal, lowest first.
 
     `offsets_mm` are the projections of Image Position (Patient) on the slice normal. Source: PS3.3 C.7.6.2.1.1.
+    `thicknesses_mm` are the slices' own thicknesses in the same order, None where a scanner wrote none.
     """
 
     offsets_mm: tuple[float, ...]
     normal: tuple[float, float, float]
+    thicknesses_mm: tuple[float | None, ...] = ()
 
     @property
     def gaps_mm(self) -> tuple[float, ...]:
@@ -46,13 +48,16 @@ def slice_stack(images: Sequence[ImageHeader]) -> SliceStack | None:
     if any(not _same_orientation(first, image.orientation) for image in images if image.orientation is not None):
         return None
     normal = slice_normal(first)
-    positions = (image.position_mm for image in images if image.position_mm is not None)
-    offsets = sorted(sum(p * n for p, n in zip(position, normal, strict=True)) for position in positions)
-    return SliceStack(offsets_mm=tuple(offsets), normal=normal)
+    placed = sorted((_offset(image, normal), image.slice_thickness_mm or 0.0) for image in images)
+    return SliceStack(
+        offsets_mm=tuple(offset for offset, _ in placed),
+        normal=normal,
+        thicknesses_mm=tuple(thickness or None for _, thickness in placed),
+    )
 
 
 def irregularity(stack: SliceStack) -> str:
-    """Return what is wrong with the distances of `stack` in a few words, or an empty string when nothing is."""
+    """Return what keeps `stack` from being a regular volume, in a few words; an empty string when nothing does."""
     spacing = stack.spacing_mm
     for gap in stack.gaps_mm:
         if gap < DUPLICATE_DISTANCE_MM:
@@ -62,12 +67,32 @@ def irregularity(stack: SliceStack) -> str:
     return ""
 
 
+def uncovered(stack: SliceStack) -> str:
+    """Return where `stack` leaves tissue between two slices unseen, in a few words; an empty string when nowhere.
+
+    Sequential head CT is often thin at the skull base and thick above it: uneven, yet without a hole, because
+    neighbouring slices touch. Where a scanner wrote no thickness, only even distances prove that nothing is missing.
+    """
+    if any(gap < DUPLICATE_DISTANCE_MM for gap in stack.gaps_mm):
+        return "two slices at one position"
+    for gap, thin, thick in zip(stack.gaps_mm, stack.thicknesses_mm, stack.thicknesses_mm[1:], strict=False):
+        if thin is None or thick is None:
+            return irregularity(stack)
+        if gap > (thin + thick) / 2 * (1 + SPACING_TOLERANCE) and gap > stack.spacing_mm * (1 + SPACING_TOLERANCE):
+            return f"slices {gap:.2f} mm apart, {thin:.2f} and {thick:.2f} mm thick"
+    return ""
+
+
 def slice_normal(orientation: tuple[float, float, float, float, float, float]) -> tuple[float, float, float]:
     """Return the unit normal of a slice: the cross product of its row and column cosines."""
     rx, ry, rz, cx, cy, cz = orientation
     normal = (ry * cz - rz * cy, rz * cx - rx * cz, rx * cy - ry * cx)
     length = sqrt(sum(component**2 for component in normal)) or 1.0
     return (normal[0] / length, normal[1] / length, normal[2] / length)
+
+
+def _offset(image: ImageHeader, normal: tuple[float, float, float]) -> float:
+    return sum(p * n for p, n in zip(image.position_mm or (), normal, strict=True))
 
 
 def _same_orientation(first: tuple[float, ...], second: tuple[float, ...]) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import acos, degrees
 
-from triage.completeness import irregularity, slice_stack
+from triage.completeness import irregularity, slice_stack, uncovered
 from triage.identifiers import SeriesInstanceUid
 from triage.study import Series
 
@@ -16,7 +16,8 @@ class Acceptance:
 
     `body_parts` and `excluded_words` are compared without regard to case: body parts with Body Part Examined
     (0018,0015) or, where the scanner left that empty, as words of the descriptions; excluded words with the words of
-    the series description and the protocol name.
+    the series description and the protocol name. A model that looks at slices one by one (`slice_wise`) may see
+    slices at uneven distances, as long as neighbours touch; any other needs an even volume.
     """
 
     modalities: tuple[str, ...]
@@ -30,6 +31,7 @@ class Acceptance:
     orientation: str = ""
     max_obliquity_degrees: float = 90.0
     min_rows: int = 1
+    slice_wise: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ def _against_stack(series: Series, acceptance: Acceptance) -> str:
         return "slices without a common position and orientation"
     if acceptance.orientation == "axial" and _obliquity_degrees(stack.normal) > acceptance.max_obliquity_degrees:
         return f"slices tilted {_obliquity_degrees(stack.normal):.0f}° from axial"
-    if wrong := irregularity(stack):
+    if wrong := uncovered(stack) if acceptance.slice_wise else irregularity(stack):
         return wrong
     if stack.extent_mm < acceptance.min_extent_mm:
         return f"covers {stack.extent_mm:.0f} mm, at least {acceptance.min_extent_mm:.0f} mm needed"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import AXIAL, an_image
-from triage.completeness import irregularity, slice_normal, slice_stack
+from triage.completeness import irregularity, slice_normal, slice_stack, uncovered
 
 
 def stack_of(*heights: float):
@@ -37,6 +37,24 @@ def test_the_extent_counts_the_thickness_of_the_last_slice():
 )
 def test_holes_and_twins_are_named(heights, said):
     assert irregularity(stack_of(*heights)) == said
+
+
+def test_a_head_ct_thin_at_the_base_and_thick_above_is_uneven_yet_whole():
+    # Four slices of 4 mm, then four of 7 mm; the two blocks overlap by the distance of 1 mm at the seam.
+    images = [an_image(n, position_mm=(0.0, 0.0, 4.0 * n), slice_thickness_mm=4.0) for n in range(4)]
+    images += [an_image(n, position_mm=(0.0, 0.0, 13.0 + 7.0 * n), slice_thickness_mm=7.0) for n in range(4)]
+
+    whole, holed = slice_stack(images), slice_stack(images[:1] + images[2:])
+
+    assert irregularity(whole) != ""
+    assert uncovered(whole) == ""
+    assert uncovered(holed) == "slices 8.00 mm apart, 4.00 and 4.00 mm thick"
+
+
+def test_uneven_slices_that_do_not_say_how_thick_they_are_may_hide_a_hole():
+    images = [an_image(n, position_mm=(0.0, 0.0, z), slice_thickness_mm=None) for n, z in enumerate((0.0, 5.0, 12.0))]
+
+    assert uncovered(slice_stack(images)) != ""
 
 
 def test_slices_of_two_orientations_form_no_stack():

@@ -8,7 +8,6 @@ from tests.builders import HEAD_CT, a_series, an_image
 from triage.identifiers import SeriesInstanceUid
 from triage.selection import reason_against, select_series
 
-
 CORONAL = (1.0, 0.0, 0.0, 0.0, 0.0, -1.0)
 
 
@@ -42,7 +41,7 @@ def test_a_head_ct_is_accepted():
         (with_images(a_series(), *(an_image(n, has_pixels=False) for n in range(6))), "an object without pixel data"),
         (with_images(a_series(), *(an_image(n, position_mm=None) for n in range(6))),
          "slices without a common position and orientation"),
-        (with_images(a_series(), *(an_image(n, orientation=CORONAL, position_mm=(0.0, 5.0 * n, 0.0)) for n in range(6))),
+        (with_images(a_series(), *(an_image(n, orientation=CORONAL, position_mm=(0, 5.0 * n, 0)) for n in range(6))),
          "slices tilted 90° from axial"),
     ],
 )  # fmt: skip

@@ -1,0 +1,48 @@
+# Everything starts here; each target makes what it needs. Python 3.11 or newer and make are the only requirements.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: run test check bench ui lock clean
+
+run: $(VENV)/.installed
+	$(BIN)/acuity up --simulator $(ARGS)
+
+test: check
+	bash tests/install_peers.sh
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.installed-dev
+	bash tests/install_peers.sh
+	$(BIN)/python -m tests.bench $(ARGS)
+
+ui:
+	cd worklist/ui && npm ci --no-audit --no-fund && npm run build
+
+lock: $(VENV)/.installed-dev
+	$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --no-annotate --output-file requirements.lock pyproject.toml
+	$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --no-annotate --extra dev --extra train --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	# A local build of torch (+cpu) satisfies the plain version, and only that one is to be had everywhere.
+	sed -i 's/^\(torch==[0-9.]*\)+.*/\1/' requirements-dev.lock
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements.lock pyproject.toml | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+$(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.lock
+	touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info

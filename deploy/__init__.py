@@ -1,0 +1,1 @@
+"""Reads the settings, wires the objects, starts the processes; nothing imports it."""

@@ -1,0 +1,114 @@
+"""The command line: every command, its options, and where its answer goes."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from deploy import answers, commands, measuring
+from triage.errors import AcuityError, PermanentError
+from worklist.roles import Role
+
+Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+DONE, FAILED, WRONG_INPUT = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 done, 1 the answer is no or it failed, 2 the input was wrong."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except PermanentError as error:
+        print(f"acuity: {error}", file=sys.stderr)
+        return WRONG_INPUT
+    except AcuityError as error:
+        print(f"acuity: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        return FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--config", type=Path, metavar="FILE", help="settings file (default: $ACUITY_HOME/acuity.toml)")
+    printing = argparse.ArgumentParser(add_help=False, parents=[shared])
+    printing.add_argument("--json", action="store_true", help="print one JSON document")
+    parser = argparse.ArgumentParser(
+        prog="acuity", description="Imaging-AI triage. Research use, not a medical device."
+    )
+    verbs = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_processes(verbs, shared)
+    _add_answers(verbs, printing)
+    _add_simulation(verbs, printing)
+    _add_validation(verbs, printing)
+    return parser
+
+
+def _add_processes(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
+    up = verbs.add_parser("up", parents=[shared], help="run the whole platform on this machine")
+    up.add_argument("--simulator", action=argparse.BooleanOptionalAction, default=False, help="with simulated scanners")
+    up.set_defaults(run=commands.up)
+    for name, run, text in (
+        ("receive", commands.receive, "receive DICOM"),
+        ("monitor", commands.monitor, "close quiet studies and take up lost jobs"),
+        ("web", commands.web, "serve the page and its API"),
+        ("migrate", commands.migrate, "bring the database schema up to date"),
+        ("simulated-pacs", commands.simulated_pacs, "receive results as the simulated PACS"),
+        ("scanners", commands.scanners, "send simulated studies without end"),
+    ):
+        verbs.add_parser(name, parents=[shared], help=text).set_defaults(run=run)
+    work = verbs.add_parser("work", parents=[shared], help="run background jobs")
+    work.add_argument("--queue", choices=("triage", "delivery"), default="triage", help="which jobs (default: triage)")
+    work.set_defaults(run=commands.work)
+
+
+def _add_answers(verbs: Verbs, printing: argparse.ArgumentParser) -> None:
+    verbs.add_parser("check", parents=[printing], help="check this installation").set_defaults(run=answers.check)
+    studies = verbs.add_parser("studies", help="what is on the list").add_subparsers(required=True, metavar="ACTION")
+    studies.add_parser("list", parents=[printing], help="every study, due first").set_defaults(run=answers.list_studies)
+    show = studies.add_parser("show", parents=[printing], help="one study")
+    show.add_argument("uid", help="Study Instance UID")
+    show.set_defaults(run=answers.show_study)
+    retry = studies.add_parser("retry", parents=[printing], help="analyse a study again that needs attention")
+    retry.add_argument("uid", help="Study Instance UID")
+    retry.set_defaults(run=answers.retry_study)
+    instances = verbs.add_parser("instances", help="what was received").add_subparsers(required=True, metavar="ACTION")
+    listing = instances.add_parser("list", parents=[printing], help="every instance with its digest")
+    listing.set_defaults(run=answers.list_instances)
+    incidents = verbs.add_parser("incidents", parents=[printing], help="quarantine, conflicts, refused deliveries")
+    incidents.set_defaults(run=answers.list_incidents)
+    token = verbs.add_parser("token", help="API tokens").add_subparsers(required=True, metavar="ACTION")
+    create = token.add_parser("create", parents=[printing], help="make a token for Authorization: Bearer")
+    create.add_argument("--role", required=True, choices=[role.value for role in Role], help="what it may do")
+    create.set_defaults(run=answers.create_token)
+
+
+def _add_simulation(verbs: Verbs, printing: argparse.ArgumentParser) -> None:
+    simulate = verbs.add_parser("simulate", parents=[printing], help="send simulated studies")
+    simulate.add_argument("--scanner", choices=("ct", "mr", "us", "dx"), required=True, help="modality")
+    simulate.add_argument("--studies", type=int, default=1, metavar="N", help="how many (default: 1)")
+    simulate.add_argument("--positive-rate", type=float, default=0.3, metavar="P", help="share with a lesion")
+    simulate.add_argument("--seed", type=int, default=1, metavar="S", help="same seed, same studies")
+    simulate.add_argument("--to", default=None, metavar="AE@HOST:PORT", help="receiver (default: this Acuity)")
+    simulate.set_defaults(run=measuring.simulate)
+
+
+def _add_validation(verbs: Verbs, printing: argparse.ArgumentParser) -> None:
+    dataset = verbs.add_parser("dataset", help="labelled data sets").add_subparsers(required=True, metavar="ACTION")
+    to_dicom = dataset.add_parser("to-dicom", parents=[printing], help="write a data set's images as DICOM studies")
+    to_dicom.add_argument("folder", type=Path, metavar="DIR", help="data set with dataset.toml and labels.csv")
+    to_dicom.add_argument("out", type=Path, metavar="OUT", help="folder to write to")
+    to_dicom.set_defaults(run=measuring.dataset_to_dicom)
+    validate = verbs.add_parser("validate", help="measure a model").add_subparsers(required=True, metavar="ACTION")
+    run = validate.add_parser("run", parents=[printing], help="run a bundle on a labelled data set")
+    run.add_argument("--bundle", required=True, metavar="NAME", help="model bundle")
+    run.add_argument("--data", type=Path, required=True, metavar="DIR", help="labelled data set")
+    run.add_argument("--out", type=Path, required=True, metavar="OUT", help="folder for predictions and report")
+    run.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the model runs (default: cpu)")
+    run.set_defaults(run=measuring.validate_run)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

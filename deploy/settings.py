@@ -1,0 +1,183 @@
+"""The settings: one TOML file and a few environment variables, read once, checked whole, then frozen."""
+
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import available_timezones
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from triage.errors import InvalidSetting
+from triage.priority import TargetTimes
+
+AeTitle = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[\x21-\x7e][\x20-\x5b\x5d-\x7e]*$")]
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PeerSection(_Section):
+    """One system that may store."""
+
+    ae_title: AeTitle = Field(description="AE title that the system calls with")
+    host: str = Field(description="address that the system calls from")
+
+
+class DicomSection(_Section):
+    """The DICOM door."""
+
+    ae_title: AeTitle = Field("ACUITY", description="AE title that scanners send to")
+    host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 for every interface")
+    port: Port = Field(11112, description="port to listen on; 0 takes a free one")
+    receivers: int = Field(1, ge=1, le=64, description="receiver processes that share the port")
+    peers: tuple[PeerSection, ...] = Field((), description="who may store; empty: loopback may, nobody else")
+
+
+class DestinationSection(_Section):
+    """One PACS that results are sent to."""
+
+    name: str = Field(min_length=1, description="name shown on the page")
+    ae_title: AeTitle = Field(description="AE title of the PACS")
+    host: str = Field(description="address of the PACS")
+    port: Port = Field(description="DICOM port of the PACS")
+    send: frozenset[str] = Field(frozenset({"sr"}), description='kinds of result to send: "sr", "seg", "sc"')
+
+
+class CompletionSection(_Section):
+    """When a study counts as complete."""
+
+    quiet_period_s: float = Field(
+        5.0, gt=0, description="seconds without a new instance after which a study is complete"
+    )
+    settle_period_s: float = Field(
+        0.3, ge=0, description="seconds without a new instance once the needed series is whole and released"
+    )
+
+
+class TargetSection(_Section):
+    """How soon a study should be read."""
+
+    critical_minutes: float = Field(15, gt=0, description="minutes from arrival for critical studies")
+    urgent_minutes: float = Field(60, gt=0, description="minutes from arrival for urgent studies")
+    routine_minutes: float = Field(240, gt=0, description="minutes from arrival for routine studies")
+
+
+class WebSection(_Section):
+    """The page and its API."""
+
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: Port = Field(8380, description="port to listen on; 0 takes a free one")
+    https: bool = Field(False, description="people reach the page over https, through a proxy; cookies are then Secure")
+    allowed_hosts: tuple[str, ...] = Field((), description="host names that browsers may use; loopback always may")
+
+
+class DatabaseSection(_Section):
+    """PostgreSQL."""
+
+    url: str = Field("", description="postgresql://…; empty starts the embedded server in the data folder")
+
+
+class StorageSection(_Section):
+    """The disk."""
+
+    min_free_gb: float = Field(2.0, ge=0, description="gigabytes kept free; below, instances are refused with A700")
+
+
+class InferenceSection(_Section):
+    """The models' runtime."""
+
+    device: str = Field("cpu", pattern="^(cpu|cuda)$", description='"cuda" refuses to start without a GPU')
+    workers: int = Field(1, ge=1, le=64, description="worker processes for triage")
+    threads: int = Field(2, ge=1, le=256, description="threads of one worker's inference session")
+    bundles: str = Field("", description="folder of further model bundles; empty: only those that come with Acuity")
+
+
+class SiteSection(_Section):
+    """The department."""
+
+    time_zone: str = Field("UTC", description="zone of dates and times in results, as Europe/Zurich")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in available_timezones():
+            raise ValueError("not a time zone; one like Europe/Zurich is needed")
+        return name
+
+
+class SettingsFile(_Section):
+    """The whole file."""
+
+    site: SiteSection = SiteSection()
+    dicom: DicomSection = DicomSection()
+    destinations: tuple[DestinationSection, ...] = ()
+    completion: CompletionSection = CompletionSection()
+    targets: TargetSection = TargetSection()
+    web: WebSection = WebSection()
+    database: DatabaseSection = DatabaseSection()
+    storage: StorageSection = StorageSection()
+    inference: InferenceSection = InferenceSection()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings file, where everything is written, and the secrets that came from the environment."""
+
+    home: Path
+    file: SettingsFile
+    config_path: Path | None = None
+    admin_password: str | None = field(default=None, repr=False)
+
+    @property
+    def target_times(self) -> TargetTimes:
+        targets = self.file.targets
+        return TargetTimes(
+            timedelta(minutes=targets.critical_minutes),
+            timedelta(minutes=targets.urgent_minutes),
+            timedelta(minutes=targets.routine_minutes),
+        )
+
+
+def read_settings(config: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings from `config`, or from acuity.toml in $ACUITY_HOME (default ./var).
+
+    Raises:
+        InvalidSetting: every mistake of the file in one message, each with its place and what was expected.
+    """
+    environment = os.environ if environment is None else environment
+    home = Path(environment.get("ACUITY_HOME", "var")).absolute()
+    path = config or home / "acuity.toml"
+    if config is not None and not config.is_file():
+        raise InvalidSetting(f"{config}: no such settings file")
+    table = _parse(path) if path.is_file() else {}
+    if url := environment.get("ACUITY_DATABASE_URL"):
+        table = {**table, "database": {"url": url}}
+    try:
+        file = SettingsFile.model_validate(table)
+    except ValidationError as error:
+        raise InvalidSetting(_all_mistakes(path, error)) from error
+    return Settings(home, file, path if path.is_file() else None, environment.get("ACUITY_ADMIN_PASSWORD") or None)
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        table: dict[str, Any] = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+        return table
+    except (ValueError, UnicodeDecodeError) as error:
+        raise InvalidSetting(f"{path}: not readable: {error}") from error
+
+
+def _all_mistakes(path: Path, error: ValidationError) -> str:
+    mistakes = (
+        f"{'.'.join(map(str, one['loc']))}: {one['msg']}, found {one['input']!r}"
+        for one in error.errors(include_url=False)
+    )
+    return f"{path}: " + "; ".join(mistakes)

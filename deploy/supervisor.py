@@ -1,0 +1,215 @@
+"""`acuity up`: every process of the platform on one machine, started, watched, restarted and stopped."""
+
+import ctypes
+import fcntl
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import structlog
+
+from deploy.settings import DatabaseSection, DestinationSection, Settings, SettingsFile
+from deploy.wiring import SystemClock
+from storage.accounts import AccountRows
+from storage.database import connect, is_reachable, migrate
+from storage.embedded import EmbeddedPostgres, start_embedded
+from triage.errors import InvalidSetting, StoreUnavailable
+from worklist.auth import ensure_admin
+
+log = structlog.get_logger(__name__)
+
+PATIENCE_S = 120.0
+LONGEST_PAUSE_S = 5.0
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass
+class Child:
+    """One process of the platform with its command; restarted when it ends, at first at once."""
+
+    name: str
+    arguments: Sequence[str]
+    process: subprocess.Popen[bytes] | None = None
+    restarts: int = 0
+    not_before: float = 0.0
+
+    def keep_running(self) -> None:
+        """Start the process unless it runs or has died too often in the last seconds."""
+        if self.process is not None and self.process.poll() is None:
+            return
+        now = time.monotonic()
+        if self.process is not None:
+            log.warning("process_ended", name=self.name, code=self.process.returncode)
+            self.restarts += 1
+            self.not_before = now + min(LONGEST_PAUSE_S, 0.25 * (self.restarts - 1))
+            self.process = None
+        if now >= self.not_before:
+            command = [sys.executable, "-m", "deploy.cli", *self.arguments]
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=_die_with_parent)
+
+
+@dataclass
+class Platform:
+    """Everything that `acuity up` runs."""
+
+    settings: Settings
+    simulator: bool
+    children: list[Child] = field(default_factory=list)
+    postgres: EmbeddedPostgres | None = None
+
+    def run(self, stop: threading.Event) -> None:
+        """Serve until `stop`.
+
+        Raises:
+            InvalidSetting: another `acuity up` runs on the same data folder, or a port is taken.
+            StoreUnavailable: the database cannot be started or reached.
+        """
+        home = self.settings.home
+        home.mkdir(parents=True, exist_ok=True)
+        with (home / "acuity.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise InvalidSetting(f"{home}: another acuity runs on this folder, one at a time is needed") from error
+            try:
+                self._start()
+                self._watch(stop)
+            finally:
+                self._stop()
+
+    def _start(self) -> None:
+        self.settings = _with_free_ports(self.settings)
+        file = self._with_database(self.settings.file)
+        if self.simulator and not file.destinations:
+            file = file.model_copy(update={"destinations": (_simulated_pacs(),)})
+        self.settings = replace(self.settings, file=file)
+        self._prepare_database(file.database.url)
+        resolved = self.settings.home / "run" / "settings.json"
+        resolved.parent.mkdir(exist_ok=True)
+        resolved.touch(mode=0o600)
+        resolved.write_text(json.dumps(file.model_dump(mode="json")), encoding="utf-8")
+        self.children = _children(self.settings, resolved, self.simulator)
+        for child in self.children:
+            child.keep_running()
+        self._await_ready()
+
+    def _prepare_database(self, url: str) -> None:
+        engine = connect(url)
+        migrate(engine)
+        password = ensure_admin(AccountRows(engine), self.settings.admin_password, SystemClock())
+        engine.dispose()
+        if password is not None:
+            print(f"first start: account admin, password {password} (shown once)", flush=True)
+
+    def _with_database(self, file: SettingsFile) -> SettingsFile:
+        if file.database.url:
+            return file
+        self.postgres = start_embedded(self.settings.home / "postgres")
+        return file.model_copy(update={"database": DatabaseSection(url=self.postgres.url)})
+
+    def _await_ready(self) -> None:
+        dicom, web = self.settings.file.dicom, self.settings.file.web
+        until = time.monotonic() + PATIENCE_S
+        while not (_listens(dicom.host, dicom.port) and _is_ready(web.host, web.port)):
+            if time.monotonic() > until:
+                raise StoreUnavailable(f"not ready within {PATIENCE_S:.0f} s; the log lines above say why")
+            for child in self.children:
+                child.keep_running()
+            time.sleep(0.1)
+        address = f"dicom {dicom.ae_title}@{dicom.host}:{dicom.port} worklist http://{web.host}:{web.port}/"
+        print(f"ready: {address}", flush=True)
+
+    def _watch(self, stop: threading.Event) -> None:
+        next_look = 0.0
+        while not stop.wait(0.2):
+            for child in self.children:
+                child.keep_running()
+            if self.postgres is not None and time.monotonic() > next_look:
+                self._keep_postgres_running()
+                next_look = time.monotonic() + 1.0
+
+    def _keep_postgres_running(self) -> None:
+        assert self.postgres is not None
+        engine = connect(self.postgres.url)
+        reachable = is_reachable(engine)
+        engine.dispose()
+        if not reachable:
+            log.warning("postgres_ended")
+            self.postgres = start_embedded(self.settings.home / "postgres")
+
+    def _stop(self) -> None:
+        running = [child.process for child in self.children if child.process is not None]
+        for process in running:
+            process.terminate()
+        until = time.monotonic() + 15.0
+        for process in running:
+            try:
+                process.wait(max(0.1, until - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        if self.postgres is not None:
+            self.postgres.stop()
+
+
+def _children(settings: Settings, resolved: Path, simulator: bool) -> list[Child]:
+    config = ("--config", str(resolved))
+    file = settings.file
+    children = [Child(f"receive-{n}", ("receive", *config)) for n in range(file.dicom.receivers)]
+    children += [Child(f"work-{n}", ("work", *config, "--queue", "triage")) for n in range(file.inference.workers)]
+    children += [Child("deliver", ("work", *config, "--queue", "delivery"))]
+    children += [Child("monitor", ("monitor", *config)), Child("web", ("web", *config))]
+    if simulator:
+        children += [Child("simulated-pacs", ("simulated-pacs", *config)), Child("simulator", ("scanners", *config))]
+    return children
+
+
+def _simulated_pacs() -> DestinationSection:
+    return DestinationSection(name="Simulated PACS", ae_title="SIMPACS", host="127.0.0.1", port=_free_port("127.0.0.1"))
+
+
+def _with_free_ports(settings: Settings) -> Settings:
+    """Return the settings with every port 0 replaced by one that is free now."""
+    dicom, web = settings.file.dicom, settings.file.web
+    dicom = dicom.model_copy(update={"port": dicom.port or _free_port(dicom.host)})
+    web = web.model_copy(update={"port": web.port or _free_port(web.host)})
+    for section, name in ((dicom, "dicom"), (web, "web")):
+        if _listens(section.host, section.port):
+            raise InvalidSetting(f"{name}.port: {section.port} is taken, a free one is needed")
+    return replace(settings, file=settings.file.model_copy(update={"dicom": dicom, "web": web}))
+
+
+def _free_port(host: str) -> int:
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def _listens(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1.0)
+        return probe.connect_ex(("127.0.0.1" if host == "0.0.0.0" else host, port)) == 0
+
+
+def _is_ready(host: str, port: int) -> bool:
+    host = "127.0.0.1" if host == "0.0.0.0" else host
+    try:
+        with urllib.request.urlopen(f"http://{host}:{port}/readyz", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _die_with_parent() -> None:
+    """Let the kernel end this child when `acuity up` is killed, so that no orphan holds a port (Linux only)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

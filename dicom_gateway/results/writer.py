@@ -1,0 +1,101 @@
+"""Writes reports as files that are safe on disk before anybody is told about them."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset, write_file_meta_info
+from pydicom.uid import UID, ExplicitVRLittleEndian
+
+from dicom_gateway.durable_files import write_durably
+from dicom_gateway.results.structured_report import KIND, REPORT_CLASS_UID, ReportingDevice, structured_report
+from dicom_gateway.results.uids import report_uid
+from dicom_gateway.spool import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from triage.identifiers import Sha256
+from triage.ports import RecordedAnalysis, ResultObject
+from triage.study import Series, Study
+
+_PREAMBLE = bytes(128) + b"DICM"
+
+
+def _installed_version() -> str:
+    try:
+        return version("acuity")
+    except PackageNotFoundError:
+        return "unreleased"
+
+
+@dataclass(frozen=True, slots=True)
+class DicomReportWriter:
+    """Writes the report of an analysis as a Comprehensive SR below `folder`.
+
+    `time_zone` is the site's, for Content Date and Time where the images do not state an offset of their own.
+    """
+
+    folder: Path
+    software_version: str = field(default_factory=_installed_version)
+    time_zone: tzinfo = UTC
+
+    def write(
+        self, study: Study, series: Series, recorded: RecordedAnalysis, supersedes: RecordedAnalysis | None
+    ) -> Sequence[ResultObject]:
+        """Return the report of `recorded`, safe on disk; one that is already there is returned as it is.
+
+        Raises:
+            StorageFull: no space is left; the same call may succeed later.
+            UnreadableInstance: the first file of the series cannot be read.
+            InvalidGeometry: a region lies on an image that is not one of the series.
+        """
+        uid = report_uid(recorded, KIND)
+        path = self.folder / uid[-2:] / f"{uid}.dcm"
+        if path.exists():
+            digest = hashlib.sha256(_data_set_bytes(path.read_bytes()))
+        else:
+            device = ReportingDevice(self.software_version, self.time_zone)
+            encoded = encode(structured_report(series, recorded, supersedes, device))
+            digest = hashlib.sha256(encoded)
+            write_durably(path, _PREAMBLE + _file_meta(uid, REPORT_CLASS_UID) + encoded)
+        return (
+            ResultObject(
+                sop_instance_uid=uid,
+                sop_class_uid=REPORT_CLASS_UID,
+                study_instance_uid=study.study_instance_uid,
+                revision=recorded.revision,
+                kind=KIND,
+                sha256=Sha256(digest.hexdigest()),
+                path=str(path),
+            ),
+        )
+
+
+def encode(data_set: Dataset) -> bytes:
+    """Return the bytes of `data_set` in Explicit VR Little Endian, without preamble and file meta information."""
+    buffer = DicomBytesIO()
+    buffer.is_little_endian = True
+    buffer.is_implicit_VR = False
+    write_dataset(buffer, data_set)
+    return buffer.getvalue()
+
+
+def _file_meta(sop_instance_uid: str, sop_class_uid: str) -> bytes:
+    meta = FileMetaDataset()
+    meta.FileMetaInformationVersion = b"\x00\x01"
+    meta.MediaStorageSOPClassUID = UID(sop_class_uid)
+    meta.MediaStorageSOPInstanceUID = UID(sop_instance_uid)
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
+    meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
+    buffer = DicomBytesIO()
+    write_file_meta_info(buffer, meta)
+    return buffer.getvalue()
+
+
+def _data_set_bytes(file_bytes: bytes) -> bytes:
+    """Return what follows the file meta information, whose length its first element states. Source: PS3.10 7.1."""
+    start = len(_PREAMBLE)
+    return file_bytes[start + 12 + int.from_bytes(file_bytes[start + 8 : start + 12], "little") :]
