@@ -72,7 +72,7 @@ def receiver(settings: Settings, engine: Engine) -> Receiver:
 def analyser(settings: Settings) -> BundleAnalyser:
     """Return the models with their runtime, not loaded yet."""
     inference = settings.file.inference
-    policy = ProviderPolicy.REQUIRE_GPU if inference.device == "cuda" else ProviderPolicy.ALLOW_CPU
+    policy = ProviderPolicy.REQUIRE_GPU if inference.device == "cuda" else ProviderPolicy.CPU_ONLY
     return BundleAnalyser(bundles_of(settings), policy, inference.threads)
 
 

@@ -9,7 +9,13 @@ from sqlalchemy import text
 from storage.instances import list_instances
 from storage.studies import StudyRows
 from tests.builders import CT_IMAGE_STORAGE, HEAD_CT, MODEL, STUDY, a_file, an_analysis, an_instance
-from triage.errors import DestinationRefused, DestinationUnavailable, InvalidGeometry, StatusNotAllowed, UnsupportedPixels
+from triage.errors import (
+    DestinationRefused,
+    DestinationUnavailable,
+    InvalidGeometry,
+    StatusNotAllowed,
+    UnsupportedPixels,
+)
 from triage.findings import AiState, Analysis
 from triage.identifiers import SopInstanceUid
 from triage.ports import ModelOffer, ResultObject

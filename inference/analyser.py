@@ -1,0 +1,156 @@
+"""Steps 4 to 6 of the main job: from the files of one series to what one model says about it."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from inference.decoder_process import DecoderProcess
+from inference.dicom_volume import read_volume
+from inference.onnx_runtime import open_onnx
+from inference.postprocess import findings_from
+from inference.preprocess import prepare
+from inference.quality import QualityReport, assess
+from inference.runtime import ProviderPolicy, Runtime, TensorContract
+from inference.stacking import rule_for
+from inference.volume import Volume
+from models.bundle import Bundle
+from models.integrity import bundle_digest
+from models.triage_spec import TriageSpec
+from triage.errors import InvalidBundle
+from triage.findings import Analysis, Finding, ModelIdentity, StageSeconds
+from triage.ports import ModelOffer
+from triage.study import Series
+
+INPUT_NAME = "image"
+OUTPUT_NAMES = ("logits", "map", "embedding")
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeAnswer:
+    """What a model said about one volume.
+
+    `findings` is empty and `provider` an empty string when `quality` refuses the images: nothing ran.
+    `inference_seconds` is wall time from preparing the tensor to the findings.
+    """
+
+    quality: QualityReport
+    findings: tuple[Finding, ...]
+    provider: str
+    inference_seconds: float
+
+
+class BundleAnalyser:
+    """The models of some bundles, each loaded once, at its first use or by `warm_up`, and kept."""
+
+    def __init__(
+        self,
+        bundles: Sequence[Bundle],
+        policy: ProviderPolicy,
+        threads: int,
+        seconds: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """Take the bundles in service; nothing is loaded yet.
+
+        Args:
+            bundles: as `models.registry` returns them.
+            policy: which device may run them.
+            threads: of the CPU, for one analysis.
+            seconds: a clock that only goes forward, in seconds.
+        """
+        self._bundles = {bundle.identity: bundle for bundle in bundles}
+        self._policy = policy
+        self._threads = threads
+        self._decoder = DecoderProcess()
+        self._seconds = seconds
+        self._runtimes: dict[ModelIdentity, Runtime] = {}
+        self._loading = threading.Lock()
+
+    def offers(self) -> tuple[ModelOffer, ...]:
+        """Return the models in service, in the order of their bundles."""
+        return tuple(
+            ModelOffer(identity=bundle.identity, acceptance=bundle.spec.accepts, looks_for=bundle.spec.task)
+            for bundle in self._bundles.values()
+        )
+
+    def warm_up(self) -> None:
+        """Load every model and run it once, so that the first study does not wait and a fault shows at the start.
+
+        Raises:
+            InvalidBundle: a model does not load or does not do what its bundle says.
+            ProviderUnavailable: the device that the policy asks for is not there.
+        """
+        for bundle in self._bundles.values():
+            self._runtime(bundle)
+
+    def analyse(self, model: ModelIdentity, series: Series) -> Analysis:
+        """Return what `model` says about `series`, or why the images are out of its scope.
+
+        Raises:
+            InvalidGeometry: the slices are not what the model needs for a volume; nothing is guessed.
+            UnsupportedPixels: an image cannot be decoded.
+            UnreadableInstance: a file is missing or is not DICOM.
+            InvalidBundle: `model` is not in service, or its weights do not load.
+            ProviderUnavailable: the device that the policy asks for is not there.
+        """
+        bundle = self._in_service(model)
+        started = self._seconds()
+        volume = read_volume(series, rule_for(bundle.spec.accepts), self._decoder)
+        answer = self.analyse_volume(bundle, volume)
+        elapsed = self._seconds() - started
+        return Analysis(
+            model=model,
+            series_instance_uid=series.header.series_instance_uid,
+            provider=answer.provider,
+            findings=answer.findings,
+            seconds=StageSeconds(reading=elapsed - answer.inference_seconds, inference=answer.inference_seconds),
+            quality=answer.quality.notes,
+            out_of_scope=answer.quality.refusal,
+        )
+
+    def analyse_volume(self, bundle: Bundle, volume: Volume) -> VolumeAnswer:
+        """Return what the model of `bundle` says about `volume`; live studies and validation both come through here.
+
+        Raises:
+            InvalidBundle: the weights do not load.
+            ProviderUnavailable: the device that the policy asks for is not there.
+        """
+        quality = assess(volume, bundle.spec)
+        if quality.refusal:
+            return VolumeAnswer(quality, findings=(), provider="", inference_seconds=0.0)
+        runtime = self._runtime(bundle)
+        started = self._seconds()
+        prepared = prepare(volume, bundle.spec)
+        outputs = runtime.run(prepared.tensor)
+        findings = findings_from(outputs, prepared, volume, bundle.spec, bundle.identity)
+        return VolumeAnswer(quality, findings, runtime.provider, self._seconds() - started)
+
+    def _in_service(self, model: ModelIdentity) -> Bundle:
+        bundle = self._bundles.get(model)
+        if bundle is None:
+            names = ", ".join(f"{one.name} {one.version} ({one.digest[:12]})" for one in self._bundles) or "none"
+            raise InvalidBundle(
+                f"{model.name} {model.version} ({model.digest[:12]}): not in service, which has {names}"
+            )
+        return bundle
+
+    def _runtime(self, bundle: Bundle) -> Runtime:
+        with self._loading:
+            if bundle.identity not in self._runtimes:
+                self._runtimes[bundle.identity] = self._opened(bundle)
+            return self._runtimes[bundle.identity]
+
+    def _opened(self, bundle: Bundle) -> Runtime:
+        # Results carry the digest, so the weights that run must be the ones that were digested.
+        if (digest := bundle_digest(bundle.folder)) != bundle.identity.digest:
+            raise InvalidBundle(
+                f"{bundle.identity.name}: files changed since start, digest {digest[:12]}, "
+                f"needed {bundle.identity.digest[:12]}"
+            )
+        return open_onnx(bundle.onnx_path, tensor_contract(bundle.spec), self._policy, self._threads)
+
+
+def tensor_contract(spec: TriageSpec) -> TensorContract:
+    """Return what the network of a bundle takes and gives."""
+    preparation = spec.preparation
+    return TensorContract(INPUT_NAME, len(preparation.channels), preparation.rows, preparation.columns, OUTPUT_NAMES)

@@ -1,0 +1,158 @@
+"""Where the head lies in a CT volume, found from the skull, so that neither matrix, field of view nor tilt matter."""
+
+from dataclasses import dataclass
+from math import atan2, cos, degrees, radians, sin
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+BONE_HU = 92.0
+"""Blood stays below about 90 HU; a brain window ends at 100 HU, so the skull is what saturates it."""
+SEARCH_PIXELS = 128
+MARGIN = 1.28
+"""Side of the grid over the longest inner diameter of the skull: leaves room for bone, scalp and swelling."""
+BONE_RIM = 0.6
+"""Share of bone around a space that is still taken for the inside of the skull where the bone is not closed."""
+MIN_INSIDE_FRACTION = 0.02
+OPENING = np.ones((5, 5), dtype=np.bool_)
+"""What is narrower than this many cells is no room inside the skull."""
+ROUND_HEAD = 1.1
+"""Below this ratio of long to short axis the direction of the long axis says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A square grid on the images: `rows` by `columns` cells around `centre`, turned by `angle_degrees`.
+
+    `centre` is (row, column) and `side` the edge of the square, in pixels of the image, the top left corner of
+    the top left pixel being (0, 0). A positive angle turns the grid's downward axis towards larger columns.
+    """
+
+    centre: tuple[float, float]
+    side: float
+    angle_degrees: float
+    rows: int
+    columns: int
+
+    def to_image(self, grid_points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return (row, column) points of the grid, shape (n, 2), as points of the image, corners counting from 0."""
+        fraction = grid_points / np.array([self.rows, self.columns]) - 0.5
+        return np.asarray(fraction * self.side @ self._turn().T + np.array(self.centre))
+
+    def to_grid(self, image_points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return (row, column) points of the image, shape (n, 2), as points of the grid."""
+        fraction = (image_points - np.array(self.centre)) @ self._turn() / self.side
+        return np.asarray((fraction + 0.5) * np.array([self.rows, self.columns]))
+
+    def sample(self, images: NDArray[np.float32], outside: float) -> NDArray[np.float32]:
+        """Return `images` (slices, rows, columns) on the grid, smoothed first where the grid is coarser."""
+        pixels_per_cell = self.side / self.rows
+        if pixels_per_cell > 1:
+            images = ndimage.gaussian_filter(images, sigma=(0, *2 * [0.4 * pixels_per_cell]), mode="nearest")
+        per_cell = self._turn() * (self.side / np.array([self.rows, self.columns]))
+        # Values belong to pixel centres, half a pixel from the corner that both coordinate systems count from.
+        offset = self.to_image(np.array([[0.5, 0.5]]))[0] - 0.5
+        planes = [
+            ndimage.affine_transform(
+                image, per_cell, offset, output_shape=(self.rows, self.columns), order=1, cval=outside, mode="constant"
+            )
+            for image in images
+        ]
+        return np.stack(planes).astype(np.float32)
+
+    def _turn(self) -> NDArray[np.float64]:
+        angle = radians(self.angle_degrees)
+        return np.array([[cos(angle), -sin(angle)], [sin(angle), cos(angle)]])
+
+
+def whole_image(shape: tuple[int, ...], rows: int, columns: int) -> Placement:
+    """Return the smallest upright square that holds a whole image of `shape` (rows, columns)."""
+    return Placement((shape[0] / 2, shape[1] / 2), float(max(shape)), 0.0, rows, columns)
+
+
+def place_on_head(windowed: NDArray[np.float32], rows: int, columns: int) -> Placement:
+    """Return an upright-headed square around the skull, or the whole image where no closed skull is seen.
+
+    Args:
+        windowed: HU clipped to a brain window (at most 100 HU), shape (slices, rows, columns).
+        rows: of the grid.
+        columns: of the grid.
+    """
+    factor = max(1, round(max(windowed.shape[1:]) / SEARCH_PIXELS))
+    inside = inside_skull(_reduced(windowed, factor)) > 0
+    areas = inside.sum(axis=(1, 2))
+    if areas.max(initial=0) < MIN_INSIDE_FRACTION * inside[0].size:
+        return whole_image(windowed.shape[1:], rows, columns)
+    points = np.argwhere(inside[areas >= 0.7 * areas.max()])[:, 1:] + 0.5
+    angle = _long_axis_degrees(points)
+    turn = Placement((0.0, 0.0), 1.0, angle, 1, 1)
+    along = turn.to_grid(points.astype(np.float64)) - 0.5
+    low, high = np.percentile(along, 0.5, axis=0), np.percentile(along, 99.5, axis=0)
+    centre = turn.to_image(((low + high) / 2 + 0.5)[np.newaxis])[0] * factor
+    return Placement(
+        (float(centre[0]), float(centre[1])), float((high - low).max()) * factor * MARGIN, angle, rows, columns
+    )
+
+
+def inside_skull(planes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return 1 inside the skull and 0 elsewhere, bone being outside.
+
+    A slice whose bone encloses a space is taken as it is. From the slice with the largest such space outwards, what
+    continues the space of the neighbour and is mostly rimmed by bone is added: at the base the skull is open.
+
+    Args:
+        planes: HU clipped to a brain window, shape (slices, rows, columns), the head filling most of the image.
+    """
+    bone = planes >= BONE_HU
+    tissue = ~bone & (planes > -15.0)
+    inside = np.stack([_enclosed(one_bone, one_tissue) for one_bone, one_tissue in zip(bone, tissue, strict=True)])
+    start = int(np.argmax(inside.sum(axis=(1, 2))))
+    for way in (range(start - 1, -1, -1), range(start + 1, len(planes))):
+        for here in way:
+            before = inside[here + 1 if here < start else here - 1]
+            inside[here] = _continued(before, inside[here], bone[here], tissue[here])
+    return inside.astype(np.float32)
+
+
+def _enclosed(bone: NDArray[np.bool_], tissue: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    filled = ndimage.binary_fill_holes(_bridged(bone))
+    return ndimage.binary_opening(filled & tissue, structure=OPENING)
+
+
+def _continued(
+    before: NDArray[np.bool_], enclosed: NDArray[np.bool_], bone: NDArray[np.bool_], tissue: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Return the part of the slice that continues the space `before` of its neighbour; nothing once bone is left."""
+    reach = ndimage.binary_dilation(before, iterations=3)
+    grown = ndimage.binary_dilation(before & tissue, iterations=6, mask=tissue)
+    candidate = ndimage.binary_opening((enclosed & reach) | grown, structure=OPENING)
+    rim = ndimage.binary_dilation(candidate) & ~candidate
+    if not rim.any() or ndimage.binary_dilation(bone, iterations=2)[rim].mean() < BONE_RIM:
+        candidate = enclosed & reach
+    return np.asarray(candidate)
+
+
+def _bridged(bone: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Close gaps of a few pixels, as sutures and fractures leave them; padded so that the border is not bone."""
+    reach = max(1, round(bone.shape[0] / 64))
+    padded = np.pad(bone, reach)
+    closed = ndimage.binary_closing(padded, iterations=reach)
+    return np.asarray(closed[reach:-reach, reach:-reach])
+
+
+def _reduced(images: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
+    rows, columns = (size // factor * factor for size in images.shape[1:])
+    blocks = images[:, :rows, :columns].reshape(len(images), rows // factor, factor, columns // factor, factor)
+    return np.asarray(blocks.mean(axis=(2, 4), dtype=np.float32))
+
+
+def _long_axis_degrees(points: NDArray[np.floating]) -> float:
+    """Return by how much the long axis of `points` (row, column) is turned from upright; 0 for a round head."""
+    (rows, shared), (_, columns) = np.cov(points.T)
+    half_difference, root = (rows - columns) / 2, np.hypot((rows - columns) / 2, shared)
+    long, short = (rows + columns) / 2 + root, (rows + columns) / 2 - root
+    if short <= 0 or np.sqrt(long / short) < ROUND_HEAD:
+        return 0.0
+    angle = degrees(0.5 * atan2(shared, half_difference))
+    return angle if abs(angle) <= 45.0 else 0.0
