@@ -1,4 +1,4 @@
-"""What the commands that answer something do: studies, instances, incidents, tokens, the self-check."""
+"""What the commands that answer something do: studies, instances, incidents, tokens."""
 
 import argparse
 import json
@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from deploy import selfcheck, wiring
+from deploy.clock import SystemClock
 from deploy.opened import opened_database
 from deploy.settings import read_settings
 from storage.accounts import AccountRows
@@ -45,7 +45,7 @@ def show_study(options: argparse.Namespace) -> int:
 def retry_study(options: argparse.Namespace) -> int:
     """Lead one study that needs attention back to analysis."""
     with _engine(options) as engine:
-        retry_triage(DatabaseTransactions(engine), wiring.SystemClock(), StudyInstanceUid(options.uid))
+        retry_triage(DatabaseTransactions(engine), SystemClock(), StudyInstanceUid(options.uid))
     _print(options, {"study_instance_uid": options.uid, "status": "COMPLETE"}, None)
     return 0
 
@@ -74,18 +74,6 @@ def create_token(options: argparse.Namespace) -> int:
         token = create_api_token(AccountRows(engine), role, datetime.now(UTC))
     _print(options, {"token": token}, None)
     return 0
-
-
-def check(options: argparse.Namespace) -> int:
-    """Print what is sound and what is not; 1 when anything is not."""
-    report = selfcheck.examine(read_settings(options.config))
-    found = {"ok": all(one.ok for one in report), "checks": [asdict(one) for one in report]}
-    if options.json:
-        _print(options, found, None)
-    else:
-        for one in report:
-            print(f"{'ok  ' if one.ok else 'FAIL'}  {one.name}: {one.found}")
-    return 0 if found["ok"] else 1
 
 
 def _every_row(reader: WorklistReader) -> Iterator[WorklistRow]:

@@ -2,15 +2,17 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TypeAlias
 
-from deploy import answers, commands, measuring
 from triage.errors import AcuityError, PermanentError
 from worklist.roles import Role
 
 Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+Command: TypeAlias = Callable[[argparse.Namespace], int]
 
 DONE, FAILED, WRONG_INPUT = 0, 1, 2
 
@@ -19,7 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 the answer is no or it failed, 2 the input was wrong."""
     options = _parser().parse_args(arguments)
     try:
-        return int(options.run(options))
+        command: Command = options.run
+        return command(options)
     except PermanentError as error:
         print(f"acuity: {error}", file=sys.stderr)
         return WRONG_INPUT
@@ -28,6 +31,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILED
     except KeyboardInterrupt:
         return FAILED
+
+
+def _later(module: str, function: str) -> Command:
+    """Return a command whose module is imported when it runs: no command waits for the libraries of the others."""
+    return lambda options: int(getattr(import_module(f"deploy.{module}"), function)(options))
+
+
+def _work(options: argparse.Namespace) -> int:
+    return _later(f"{options.queue}_worker", "run")(options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -49,40 +61,44 @@ def _parser() -> argparse.ArgumentParser:
 def _add_processes(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     up = verbs.add_parser("up", parents=[shared], help="run the whole platform on this machine")
     up.add_argument("--simulator", action=argparse.BooleanOptionalAction, default=False, help="with simulated scanners")
-    up.set_defaults(run=commands.up)
+    up.set_defaults(run=_later("supervisor", "run"))
     for name, run, text in (
-        ("receive", commands.receive, "receive DICOM"),
-        ("monitor", commands.monitor, "close quiet studies and take up lost jobs"),
-        ("web", commands.web, "serve the page and its API"),
-        ("migrate", commands.migrate, "bring the database schema up to date"),
-        ("simulated-pacs", commands.simulated_pacs, "receive results as the simulated PACS"),
-        ("scanners", commands.scanners, "send simulated studies without end"),
+        ("receive", _later("receive", "run"), "receive DICOM"),
+        ("monitor", _later("monitor", "run"), "close quiet studies and take up lost jobs"),
+        ("web", _later("web", "run"), "serve the page and its API"),
+        ("migrate", _later("migrate", "run"), "bring the database schema up to date"),
+        ("simulated-pacs", _later("simulation", "run_pacs"), "receive results as the simulated PACS"),
+        ("scanners", _later("simulation", "run_scanners"), "send simulated studies without end"),
     ):
         verbs.add_parser(name, parents=[shared], help=text).set_defaults(run=run)
     work = verbs.add_parser("work", parents=[shared], help="run background jobs")
     work.add_argument("--queue", choices=("triage", "delivery"), default="triage", help="which jobs (default: triage)")
-    work.set_defaults(run=commands.work)
+    work.set_defaults(run=_work)
 
 
 def _add_answers(verbs: Verbs, printing: argparse.ArgumentParser) -> None:
-    verbs.add_parser("check", parents=[printing], help="check this installation").set_defaults(run=answers.check)
+    verbs.add_parser("check", parents=[printing], help="check this installation").set_defaults(
+        run=_later("selfcheck", "run")
+    )
     studies = verbs.add_parser("studies", help="what is on the list").add_subparsers(required=True, metavar="ACTION")
-    studies.add_parser("list", parents=[printing], help="every study, due first").set_defaults(run=answers.list_studies)
+    studies.add_parser("list", parents=[printing], help="every study, due first").set_defaults(
+        run=_later("answers", "list_studies")
+    )
     show = studies.add_parser("show", parents=[printing], help="one study")
     show.add_argument("uid", help="Study Instance UID")
-    show.set_defaults(run=answers.show_study)
+    show.set_defaults(run=_later("answers", "show_study"))
     retry = studies.add_parser("retry", parents=[printing], help="analyse a study again that needs attention")
     retry.add_argument("uid", help="Study Instance UID")
-    retry.set_defaults(run=answers.retry_study)
+    retry.set_defaults(run=_later("answers", "retry_study"))
     instances = verbs.add_parser("instances", help="what was received").add_subparsers(required=True, metavar="ACTION")
     listing = instances.add_parser("list", parents=[printing], help="every instance with its digest")
-    listing.set_defaults(run=answers.list_instances)
+    listing.set_defaults(run=_later("answers", "list_instances"))
     incidents = verbs.add_parser("incidents", parents=[printing], help="quarantine, conflicts, refused deliveries")
-    incidents.set_defaults(run=answers.list_incidents)
+    incidents.set_defaults(run=_later("answers", "list_incidents"))
     token = verbs.add_parser("token", help="API tokens").add_subparsers(required=True, metavar="ACTION")
     create = token.add_parser("create", parents=[printing], help="make a token for Authorization: Bearer")
     create.add_argument("--role", required=True, choices=[role.value for role in Role], help="what it may do")
-    create.set_defaults(run=answers.create_token)
+    create.set_defaults(run=_later("answers", "create_token"))
 
 
 def _add_simulation(verbs: Verbs, printing: argparse.ArgumentParser) -> None:
@@ -92,7 +108,7 @@ def _add_simulation(verbs: Verbs, printing: argparse.ArgumentParser) -> None:
     simulate.add_argument("--positive-rate", type=float, default=0.3, metavar="P", help="share with a lesion")
     simulate.add_argument("--seed", type=int, default=1, metavar="S", help="same seed, same studies")
     simulate.add_argument("--to", default=None, metavar="AE@HOST:PORT", help="receiver (default: this Acuity)")
-    simulate.set_defaults(run=measuring.simulate)
+    simulate.set_defaults(run=_later("measuring", "simulate"))
 
 
 def _add_validation(verbs: Verbs, printing: argparse.ArgumentParser) -> None:
@@ -100,14 +116,14 @@ def _add_validation(verbs: Verbs, printing: argparse.ArgumentParser) -> None:
     to_dicom = dataset.add_parser("to-dicom", parents=[printing], help="write a data set's images as DICOM studies")
     to_dicom.add_argument("folder", type=Path, metavar="DIR", help="data set with dataset.toml and labels.csv")
     to_dicom.add_argument("out", type=Path, metavar="OUT", help="folder to write to")
-    to_dicom.set_defaults(run=measuring.dataset_to_dicom)
+    to_dicom.set_defaults(run=_later("measuring", "dataset_to_dicom"))
     validate = verbs.add_parser("validate", help="measure a model").add_subparsers(required=True, metavar="ACTION")
     run = validate.add_parser("run", parents=[printing], help="run a bundle on a labelled data set")
     run.add_argument("--bundle", required=True, metavar="NAME", help="model bundle")
     run.add_argument("--data", type=Path, required=True, metavar="DIR", help="labelled data set")
     run.add_argument("--out", type=Path, required=True, metavar="OUT", help="folder for predictions and report")
     run.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the model runs (default: cpu)")
-    run.set_defaults(run=measuring.validate_run)
+    run.set_defaults(run=_later("measuring", "validate_run"))
 
 
 if __name__ == "__main__":

@@ -1,26 +1,15 @@
-"""The background jobs: which task calls which step, when a failed one is tried again, and who takes up lost ones."""
+"""The job queue: how workers run, when a failed job is tried again, and who takes up lost ones."""
 
 import random
 
-import structlog
 from procrastinate import App, BaseRetryStrategy, PsycopgConnector, RetryDecision
 from procrastinate.jobs import Job
 
-from storage.work_queue import (
-    DELIVERY_QUEUE,
-    DELIVERY_TASK,
-    REPORT_TASK,
-    TRIAGE_QUEUE,
-    TRIAGE_TASK,
-)
 from triage.errors import RetriableError
-from triage.identifiers import SopInstanceUid, StudyInstanceUid
-from triage.workflow import Delivery, Triage
-
-log = structlog.get_logger(__name__)
 
 HEARTBEAT_S = 2.0
 STALLED_AFTER_S = 10.0
+POLL_S = 1.0
 LONGEST_WAIT_S = 300
 
 
@@ -36,42 +25,23 @@ class BackOff(BaseRetryStrategy):
 
 
 def open_queue(database_url: str) -> App:
-    """Return the job queue without tasks, as the monitor needs it."""
+    """Return the job queue, without a task yet."""
     return App(connector=PsycopgConnector(conninfo=database_url, min_size=1, max_size=4))
 
 
-def add_triage_task(queue: App, triage: Triage) -> None:
-    """Let workers of `queue` do steps 3 to 7."""
-
-    @queue.task(name=TRIAGE_TASK, queue=TRIAGE_QUEUE, retry=BackOff())
-    def triage_study(study_instance_uid: str, revision: int) -> None:
-        uid = StudyInstanceUid(study_instance_uid)
-        try:
-            triage.triage_study(uid, revision)
-        except RetriableError:
-            raise
-        except Exception as error:
-            log.exception("triage_failed", revision=revision)
-            triage.mark_failed(uid, revision, f"unexpected {type(error).__name__}")
-
-
-def add_delivery_tasks(queue: App, delivery: Delivery) -> None:
-    """Let workers of `queue` do step 9."""
-
-    @queue.task(name=REPORT_TASK, queue=DELIVERY_QUEUE, retry=BackOff())
-    def write_reports(study_instance_uid: str, revision: int) -> None:
-        uid = StudyInstanceUid(study_instance_uid)
-        try:
-            delivery.write_reports(uid, revision)
-        except RetriableError:
-            raise
-        except Exception as error:
-            log.exception("report_failed", revision=revision)
-            delivery.mark_failed(uid, revision, f"report not written: {type(error).__name__}")
-
-    @queue.task(name=DELIVERY_TASK, queue=DELIVERY_QUEUE, retry=BackOff())
-    def deliver_result(sop_instance_uid: str, destination: str) -> None:
-        delivery.deliver_result(SopInstanceUid(sop_instance_uid), destination)
+async def run_worker(queue: App, name: str, at_once: int) -> None:
+    """Run the jobs of the queue called `name`, at most `at_once` at a time, until SIGTERM or SIGINT."""
+    async with queue.open_async():
+        await queue.run_worker_async(
+            queues=[name],
+            name=name,
+            concurrency=at_once,
+            fetch_job_polling_interval=POLL_S,
+            shutdown_graceful_timeout=10.0,
+            update_heartbeat_interval=HEARTBEAT_S,
+            stalled_worker_timeout=STALLED_AFTER_S,
+            delete_jobs="successful",
+        )
 
 
 async def take_up_lost_jobs(queue: App) -> int:

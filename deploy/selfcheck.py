@@ -1,14 +1,17 @@
 """`acuity check`: is this installation whole, and can it do what its settings ask for?"""
 
+import argparse
 import importlib
+import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from deploy import wiring
+from deploy.delivery_worker import sender_of
 from deploy.opened import opened_database
-from deploy.settings import Settings
+from deploy.settings import Settings, read_settings
+from deploy.triage_worker import analyser_of
 from dicom_gateway.sender import DicomSender
 from storage.database import connect
 from triage.errors import AcuityError
@@ -25,19 +28,24 @@ class Check:
     found: str
 
 
+def run(options: argparse.Namespace) -> int:
+    """Print what is sound and what is not; 1 when anything is not."""
+    checks = examine(read_settings(options.config))
+    sound = all(one.ok for one in checks)
+    if options.json:
+        print(json.dumps({"ok": sound, "checks": [asdict(one) for one in checks]}))
+    else:
+        for one in checks:
+            print(f"{'ok  ' if one.ok else 'FAIL'}  {one.name}: {one.found}")
+    return 0 if sound else 1
+
+
 def examine(settings: Settings) -> list[Check]:
     """Return every check; none of them changes anything that lasts."""
     checks = [_packages(), _disk(settings), _guarded("database", lambda: _database(settings))]
     checks.append(_guarded("models", lambda: _models(settings)))
-    sender = wiring.sender(settings)
+    sender = sender_of(settings)
     return checks + [_destination(sender, one.name) for one in settings.file.destinations]
-
-
-def require_own_packages() -> None:
-    """Raise AcuityError when a foreign package stands before one of ours on Python's path."""
-    found = _packages()
-    if not found.ok:
-        raise AcuityError(found.found)
 
 
 def _packages() -> Check:
@@ -63,7 +71,7 @@ def _database(settings: Settings) -> str:
 
 
 def _models(settings: Settings) -> str:
-    analyser = wiring.analyser(settings)
+    analyser = analyser_of(settings)
     analyser.warm_up()
     offers = analyser.offers()
     return ", ".join(f"{one.identity.name} {one.identity.version} ({one.identity.digest[:12]})" for one in offers)

@@ -50,7 +50,7 @@ class DestinationSection(_Section):
     send: frozenset[str] = Field(frozenset({"sr"}), description='kinds of result to send: "sr", "seg", "sc"')
 
 
-class CompletionSection(_Section):
+class CompletenessSection(_Section):
     """When a study counts as complete."""
 
     quiet_period_s: float = Field(
@@ -118,7 +118,7 @@ class SettingsFile(_Section):
     site: SiteSection = SiteSection()
     dicom: DicomSection = DicomSection()
     destinations: tuple[DestinationSection, ...] = ()
-    completion: CompletionSection = CompletionSection()
+    completeness: CompletenessSection = CompletenessSection()
     targets: TargetSection = TargetSection()
     web: WebSection = WebSection()
     database: DatabaseSection = DatabaseSection()

@@ -1,5 +1,6 @@
 """`acuity up`: every process of the platform on one machine, started, watched, restarted and stopped."""
 
+import argparse
 import ctypes
 import fcntl
 import json
@@ -17,19 +18,26 @@ from pathlib import Path
 
 import structlog
 
+from deploy.migrate import prepare_database
+from deploy.process import settings_of, stop_on_signals
 from deploy.settings import DatabaseSection, DestinationSection, Settings, SettingsFile
-from deploy.wiring import SystemClock
-from storage.accounts import AccountRows
-from storage.database import connect, is_reachable, migrate
+from storage.database import connect, is_reachable
 from storage.embedded import EmbeddedPostgres, start_embedded
 from triage.errors import InvalidSetting, StoreUnavailable
-from worklist.auth import ensure_admin
 
 log = structlog.get_logger(__name__)
 
 PATIENCE_S = 120.0
 LONGEST_PAUSE_S = 5.0
 _PR_SET_PDEATHSIG = 1
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the whole platform until SIGTERM or SIGINT."""
+    settings = settings_of(options, "up")
+    print(f"acuity: data in {settings.home}", file=sys.stderr)
+    Platform(settings, options.simulator).run(stop_on_signals())
+    return 0
 
 
 @dataclass
@@ -92,7 +100,7 @@ class Platform:
         if self.simulator and not file.destinations:
             file = file.model_copy(update={"destinations": (_simulated_pacs(),)})
         self.settings = replace(self.settings, file=file)
-        self._prepare_database(file.database.url)
+        prepare_database(file.database.url, self.settings)
         resolved = self.settings.home / "run" / "settings.json"
         resolved.parent.mkdir(exist_ok=True)
         resolved.touch(mode=0o600)
@@ -101,14 +109,6 @@ class Platform:
         for child in self.children:
             child.keep_running()
         self._await_ready()
-
-    def _prepare_database(self, url: str) -> None:
-        engine = connect(url)
-        migrate(engine)
-        password = ensure_admin(AccountRows(engine), self.settings.admin_password, SystemClock())
-        engine.dispose()
-        if password is not None:
-            print(f"first start: account admin, password {password} (shown once)", flush=True)
 
     def _with_database(self, file: SettingsFile) -> SettingsFile:
         if file.database.url:

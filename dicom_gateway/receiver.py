@@ -15,7 +15,7 @@ from pynetdicom.transport import ThreadedAssociationServer
 
 from dicom_gateway.headers import read_instance
 from dicom_gateway.peers import PeerList
-from dicom_gateway.spool import ReceivedBytes, Spool
+from dicom_gateway.spool import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, ReceivedBytes, Spool
 from dicom_gateway.statuses import StoreStatus
 from triage.errors import StorageFull, StoreUnavailable, UnreadableInstance
 from triage.study import InstanceHeader, ReceivedInstance, Registration, Source, StoredFile
@@ -79,6 +79,8 @@ class Receiver:
         config.settings.reading_validation_mode = config.IGNORE
         settings = self._settings
         entity = AE(ae_title=settings.ae_title)
+        entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
+        entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
         entity.add_supported_context(Verification)
         entity.maximum_associations = settings.maximum_associations
         entity.maximum_pdu_size = 131072

@@ -140,11 +140,7 @@ class Triage:
                 return
             series = records.studies.series_of(uid)
             earlier = records.results.analyses_of(uid)
-        try:
-            outcome = self._outcome(series, earlier)
-        except PermanentError as error:
-            self.mark_failed(uid, revision, str(error))
-            return
+        outcome = self._outcome(series, earlier)
         with self.transactions.begin() as records:
             study = records.studies.get(uid)
             if _awaits_triage(study, revision):
@@ -161,6 +157,7 @@ class Triage:
     def _outcome(self, series: Sequence[Series], earlier: Sequence[RecordedAnalysis]) -> Outcome:
         analyses: list[tuple[Series, Analysis]] = []
         refusals: list[str] = []
+        failures: list[str] = []
         for offer in self.analyser.offers():
             selection = select_series(series, offer.acceptance)
             if selection.chosen is None:
@@ -171,10 +168,13 @@ class Triage:
             except InvalidGeometry as error:
                 refusals.append(f"{offer.identity.name}: {error}")
                 continue
+            except PermanentError as error:
+                failures.append(f"{offer.identity.name}: {error}")
+                continue
             if analysis.out_of_scope:
                 refusals.append(f"{offer.identity.name}: {analysis.out_of_scope}")
             analyses.append((selection.chosen, analysis))
-        return _summary(tuple(analyses), refusals)
+        return _summary(tuple(analyses), refusals, failures)
 
     def _analysed(self, model: ModelIdentity, series: Series, earlier: Sequence[RecordedAnalysis]) -> Analysis:
         """Return the model's answer; images that it has seen before are not run again."""
@@ -188,7 +188,9 @@ class Triage:
             recorded = RecordedAnalysis(study.study_instance_uid, study.revision, input_digest(series), now, analysis)
             records.results.record(recorded)
         study = self._prioritised(study, outcome.state, outcome.reason, outcome.raises_to)
-        records.studies.save(replace(study.moved_to(StudyStatus.TRIAGED), triaged_at=now))
+        failed = outcome.state is AiState.FAILED
+        status = StudyStatus.NEEDS_ATTENTION if failed else StudyStatus.TRIAGED
+        records.studies.save(replace(study.moved_to(status), triaged_at=study.triaged_at if failed else now))
         if outcome.analyses:
             records.queue.defer_reports(study.study_instance_uid, study.revision, study.priority)
 
@@ -304,14 +306,19 @@ def _superseded(recorded: RecordedAnalysis, analyses: Sequence[RecordedAnalysis]
     return max(earlier, key=lambda one: one.recorded_at, default=None)
 
 
-def _summary(analyses: tuple[tuple[Series, Analysis], ...], refusals: Sequence[str]) -> Outcome:
+def _summary(
+    analyses: tuple[tuple[Series, Analysis], ...], refusals: Sequence[str], failures: Sequence[str]
+) -> Outcome:
+    """Return what the list says: a flag counts whatever else failed; "no flag" only when no model failed."""
     answered = [analysis for _, analysis in analyses if not analysis.out_of_scope]
     flagged = [finding for analysis in answered for finding in analysis.findings if finding.flagged]
     if flagged:
         band = most_urgent(*(finding.raises_to for finding in flagged))
-        said = ", ".join(f"suspected {f.code.meaning.lower()}, {f.model.name} {f.model.version}" for f in flagged)
-        return Outcome(analyses, AiState.ANALYSED_FLAGGED, said, band)
+        said = [f"suspected {f.code.meaning.lower()}, {f.model.name} {f.model.version}" for f in flagged]
+        return Outcome(analyses, AiState.ANALYSED_FLAGGED, "; ".join([*said, *failures]), band)
+    if failures:
+        return Outcome(analyses, AiState.FAILED, "; ".join(failures), Priority.ROUTINE)
     if answered:
-        said = ", ".join(f"{a.model.name} {a.model.version}" for a in answered)
-        return Outcome(analyses, AiState.ANALYSED_NO_FLAG, said, Priority.ROUTINE)
+        said = [f"{a.model.name} {a.model.version}" for a in answered]
+        return Outcome(analyses, AiState.ANALYSED_NO_FLAG, ", ".join(said), Priority.ROUTINE)
     return Outcome(analyses, AiState.OUT_OF_SCOPE, "; ".join(refusals) or "no model in service", Priority.ROUTINE)

@@ -29,10 +29,11 @@ class ScriptedAnalyser:
     """Says what the test wrote down; counts how often it was asked."""
 
     answers: list[Analysis | Exception]
+    models: tuple = (MODEL,)
     asked: int = 0
 
     def offers(self):
-        return (ModelOffer(MODEL, HEAD_CT, "bleeding"),)
+        return tuple(ModelOffer(model, HEAD_CT, "bleeding") for model in self.models)
 
     def analyse(self, model, series):
         self.asked += 1
@@ -188,6 +189,26 @@ def test_a_study_that_was_not_analysed_stays_on_the_list_and_says_why(
     study = the_study(transactions)
     assert (study.ai_state, study.status, study.priority) == (state, status, Priority.ROUTINE)
     assert study.reason.startswith("not analysed" if state is AiState.OUT_OF_SCOPE else "analysis failed")
+
+
+def test_the_flag_of_one_model_survives_the_failure_of_another(complete_study, triage, transactions):
+    both = triage(UnsupportedPixels("instance 1: not decodable"), an_analysis(0.9))
+    both.analyser.models = (MODEL, replace(MODEL, name="ct-head-fracture"))
+
+    both.triage_study(STUDY, 1)
+
+    study = the_study(transactions)
+    assert (study.ai_state, study.priority) == (AiState.ANALYSED_FLAGGED, Priority.CRITICAL)
+    assert "not decodable" in study.reason
+
+
+def test_no_flag_is_not_said_while_a_model_failed(complete_study, triage, transactions):
+    both = triage(an_analysis(0.1), UnsupportedPixels("instance 1: not decodable"))
+    both.analyser.models = (MODEL, replace(MODEL, name="ct-head-fracture"))
+
+    both.triage_study(STUDY, 1)
+
+    assert the_study(transactions).ai_state is AiState.FAILED
 
 
 def test_a_job_that_runs_twice_changes_nothing(complete_study, triage, transactions):

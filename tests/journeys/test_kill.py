@@ -34,7 +34,7 @@ pytestmark = [
 ]
 KILLS = int(os.environ.get("ACUITY_TEST_KILLS", "30"))
 VICTIMS = ("receive", "work triage", "work delivery", "monitor", "web", "postgres", "up")
-SETTINGS = "[dicom]\nport = 0\n[web]\nport = 0\n[completion]\nquiet_period_s = 2\n[storage]\nmin_free_gb = 0.1\n"
+SETTINGS = "[dicom]\nport = 0\n[web]\nport = 0\n[completeness]\nquiet_period_s = 2\n[storage]\nmin_free_gb = 0.1\n"
 
 
 @dataclass

@@ -1,0 +1,58 @@
+"""`acuity monitor`: closes quiet studies and takes up the jobs of dead workers."""
+
+import argparse
+import asyncio
+import threading
+
+import structlog
+
+from deploy.jobs import open_queue, take_up_lost_jobs
+from deploy.process import process
+from deploy.receive import receiving_of
+from storage.database import connect
+from triage.errors import StoreUnavailable
+from triage.workflow import Receiving
+
+log = structlog.get_logger(__name__)
+
+COMPLETION_POLL_S = 0.1
+LOST_JOBS_POLL_S = 5.0
+PAUSE_AFTER_FAILURE_S = 1.0
+
+
+def run(options: argparse.Namespace) -> int:
+    """Watch until SIGTERM or SIGINT."""
+    with process(options, "monitor") as own:
+        receiving = receiving_of(own.settings, connect(own.database_url))
+        closer = threading.Thread(target=_close_quiet_studies, args=(receiving, own.stop), name="completion")
+        closer.start()
+        try:
+            asyncio.run(_take_up_lost_jobs(own.database_url, own.stop))
+        finally:
+            # A lost database ends this process, and whoever supervises it starts the next one.
+            own.stop.set()
+            closer.join()
+    return 0
+
+
+def _close_quiet_studies(receiving: Receiving, stop: threading.Event) -> None:
+    while not stop.wait(COMPLETION_POLL_S):
+        try:
+            closed = receiving.close_quiet_studies()
+        except StoreUnavailable:
+            log.warning("database_away")
+            stop.wait(PAUSE_AFTER_FAILURE_S)
+        except Exception:
+            log.exception("completion_failed")
+            stop.wait(PAUSE_AFTER_FAILURE_S)
+        else:
+            if closed:
+                log.info("studies_complete", count=len(closed))
+
+
+async def _take_up_lost_jobs(database_url: str, stop: threading.Event) -> None:
+    queue = open_queue(database_url)
+    async with queue.open_async():
+        while not await asyncio.to_thread(stop.wait, LOST_JOBS_POLL_S):
+            if taken_up := await take_up_lost_jobs(queue):
+                log.warning("jobs_taken_up", count=taken_up)

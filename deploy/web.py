@@ -1,0 +1,46 @@
+"""`acuity web`: the page and its API."""
+
+import argparse
+
+from sqlalchemy import Engine
+
+from deploy.clock import SystemClock
+from deploy.process import process
+from deploy.settings import Settings
+from storage.accounts import AccountRows
+from storage.change_feed import ChangeListener
+from storage.database import connect
+from storage.incidents import IncidentReader
+from storage.worklist_rows import WorklistReader
+from storage.workload import WorkloadReader
+from worklist.app import create_app
+from worklist.ports import WorklistServices
+from worklist.server import listening_socket, server
+from worklist.settings import LOOPBACK_HOSTS, WebSettings
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until SIGTERM or SIGINT."""
+    with process(options, "web") as own:
+        web = own.settings.file.web
+        app = create_app(services_on(connect(own.database_url, pool_size=10)), web_settings(own.settings))
+        server(app).run(sockets=[listening_socket(web.host, web.port)])
+    return 0
+
+
+def services_on(engine: Engine) -> WorklistServices:
+    """Return what the page and its API work with."""
+    return WorklistServices(
+        rows=WorklistReader(engine),
+        changes=ChangeListener(engine),
+        accounts=AccountRows(engine),
+        incidents=IncidentReader(engine),
+        workload=WorkloadReader(engine),
+        clock=SystemClock(),
+    )
+
+
+def web_settings(settings: Settings) -> WebSettings:
+    """Return what the administrator decided about the page."""
+    web = settings.file.web
+    return WebSettings(https=web.https, allowed_hosts=(*LOOPBACK_HOSTS, web.host, *web.allowed_hosts))
