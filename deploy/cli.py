@@ -31,6 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILED
     except KeyboardInterrupt:
         return FAILED
+    except BrokenPipeError:
+        # Whoever read the answer, `head` for example, has seen enough; Python must not write the rest at its end.
+        sys.stdout = None
+        return FAILED
 
 
 def _later(module: str, function: str) -> Command:

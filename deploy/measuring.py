@@ -1,17 +1,109 @@
 """What the commands that measure do: simulated studies, data sets, validation."""
 
 import argparse
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event
 
-from triage.errors import InvalidSetting
+from pydicom.errors import InvalidDicomError
+from pydicom.filereader import read_file_meta_info
+
+from deploy.process import settings_of
+from deploy.settings import read_settings
+from deploy.simulation import running_address
+from dicom_gateway.headers import read_instance
+from dicom_gateway.simulator.modality import SentStudy, SimulationPlan
+from dicom_gateway.simulator.modality import simulate as simulate_studies
+from dicom_gateway.simulator.sending import address_from
+from models.registry import find_bundle
+from triage.errors import UnreadableInstance
+from triage.study import InstanceHeader
+from validation.run import ValidationRequest, validate
+from validation.to_dicom import to_dicom
+
+PREAMBLE_BYTES = 132
+GROUP_LENGTH_BYTES = 12
+"""Before the file meta group: 128 bytes and "DICM"; its first element, the length of the others. Source: PS3.10 7.1."""
 
 
 def simulate(options: argparse.Namespace) -> int:
-    raise InvalidSetting("not wired yet")
+    """Send simulated studies back to back and print what became of each; 1 when any image was not taken."""
+    plan = SimulationPlan(
+        scanners=(options.scanner,),
+        studies=options.studies,
+        positive_rate=options.positive_rate,
+        seed=options.seed,
+        mean_seconds_between=0.0,
+    )
+    settings = settings_of(options, "simulate")
+    to = running_address(settings) if options.to is None else address_from(options.to)
+    report = simulate_studies(plan, to, Event(), sent=_say_sent)
+    if options.json:
+        _print(options, {"to": str(to), **asdict(report)})
+    return 0 if report.is_delivered else 1
+
+
+def _say_sent(study: SentStudy) -> None:
+    said = "delivered" if study.is_delivered else f"NOT delivered ({', '.join(sorted(set(study.statuses)))})"
+    lesion = "lesion" if study.has_lesion else "no lesion"
+    images = f"{study.instances} images"
+    print(f"{study.modality}  {study.study_instance_uid}  {images}  {lesion}  {said}", file=sys.stderr)
 
 
 def dataset_to_dicom(options: argparse.Namespace) -> int:
-    raise InvalidSetting("not wired yet")
+    """Write the images of a data set as DICOM studies and print what was written."""
+    conversion = to_dicom(options.folder, options.out, _progress("studies written"))
+    _print(options, conversion.as_object())
+    return 0
 
 
 def validate_run(options: argparse.Namespace) -> int:
-    raise InvalidSetting("not wired yet")
+    """Run a bundle on a labelled data set and print its figures."""
+    inference = read_settings(options.config).file.inference
+    bundle = find_bundle(options.bundle, Path(inference.bundles) if inference.bundles else None)
+    request = ValidationRequest(
+        bundle=bundle,
+        data=options.data,
+        out=options.out,
+        device=options.device,
+        threads=inference.threads,
+        at=datetime.now(UTC),
+    )
+    _print(options, validate(request, header_of_file, _progress("studies analysed")))
+    return 0
+
+
+def header_of_file(path: Path) -> InstanceHeader:
+    """Return the header of a DICOM file, read from the bytes of its data set as the gateway reads them.
+
+    Raises:
+        UnreadableInstance: the file has no file meta group, or its data set does not parse.
+    """
+    try:
+        meta = read_file_meta_info(path)
+        start = PREAMBLE_BYTES + GROUP_LENGTH_BYTES + int(meta.FileMetaInformationGroupLength)
+        syntax = str(meta.TransferSyntaxUID)
+    except (InvalidDicomError, AttributeError, EOFError, ValueError) as error:
+        raise UnreadableInstance(f"{path.name}: no file meta group, needed a DICOM file") from error
+    return read_instance(path.read_bytes()[start:], syntax)
+
+
+def _progress(what: str) -> Callable[[int, int], None]:
+    """Return a function that keeps one line on standard error up to date, where somebody is looking."""
+
+    def report(done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            print(f"\racuity: {done} of {total} {what}", end="\n" if done == total else "", file=sys.stderr, flush=True)
+        elif done == total or done % max(1, total // 10) == 0:
+            print(f"acuity: {done} of {total} {what}", file=sys.stderr, flush=True)
+
+    return report
+
+
+def _print(options: argparse.Namespace, answer: object) -> None:
+    json.dump(answer, sys.stdout, indent=None if options.json else 2)
+    print()

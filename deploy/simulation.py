@@ -1,16 +1,117 @@
-"""The simulated scanners and the simulated PACS as processes, and `acuity simulate`."""
+"""`acuity scanners` and `acuity simulated-pacs`: the simulated surroundings of the platform as processes."""
 
+import argparse
+import socket
 import threading
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
 
-from deploy.settings import Settings
+import structlog
+
+from deploy.process import settings_of, stop_on_signals
+from deploy.settings import DestinationSection, Settings, SettingsFile
+from dicom_gateway.simulator.modality import SentStudy, SimulationPlan, simulate
+from dicom_gateway.simulator.pacs import SimulatedPacs
+from dicom_gateway.simulator.sending import Address, await_receiver
 from triage.errors import InvalidSetting
 
+log = structlog.get_logger(__name__)
 
-def run_pacs(settings: Settings, stop: threading.Event) -> None:
-    """Receive results as the simulated PACS until `stop`."""
-    raise InvalidSetting("not wired yet")
+PACS_AE_TITLE = "SIMPACS"
+MEAN_SECONDS_BETWEEN = 6.0
+POSITIVE_RATE = 0.3
 
 
-def run_scanners(settings: Settings, stop: threading.Event) -> None:
-    """Send simulated studies until `stop`."""
-    raise InvalidSetting("not wired yet")
+def run_pacs(options: argparse.Namespace) -> int:
+    """Receive results as the simulated PACS until SIGTERM or SIGINT."""
+    receive_results(settings_of(options, "simulated-pacs"), stop_on_signals())
+    return 0
+
+
+def run_scanners(options: argparse.Namespace) -> int:
+    """Send simulated studies until SIGTERM or SIGINT."""
+    send_studies(settings_of(options, "scanners"), stop_on_signals())
+    return 0
+
+
+def receive_results(settings: Settings, stop: threading.Event) -> None:
+    """Receive results as the simulated PACS until `stop`.
+
+    Raises:
+        InvalidSetting: no destination of the settings has the AE title SIMPACS.
+    """
+    here = _pacs_destination(settings)
+    pacs = SimulatedPacs(settings.home / "simulated-pacs", here.ae_title, here.host, here.port)
+    pacs.start()
+    log.info("simulated_pacs_listening", port=pacs.port)
+    stop.wait()
+    pacs.stop()
+
+
+def send_studies(settings: Settings, stop: threading.Event) -> None:
+    """Send simulated studies until `stop`: one head CT at once, then every modality as patients come.
+
+    The seed comes from the clock, so that a restart sends new studies.
+    """
+    to = own_address(settings.file)
+    if not await_receiver(to, "SIMCT", stop):
+        return
+    plan = SimulationPlan(
+        scanners=("ct",),
+        studies=1,
+        positive_rate=1.0,
+        seed=time.time_ns(),
+        mean_seconds_between=0.0,
+        started=datetime.now(UTC).replace(microsecond=0),
+    )
+    simulate(plan, to, stop, sent=_note)
+    endless = replace(
+        plan,
+        scanners=("ct", "mr", "us", "dx"),
+        studies=None,
+        positive_rate=POSITIVE_RATE,
+        mean_seconds_between=MEAN_SECONDS_BETWEEN,
+    )
+    simulate(endless, to, stop, sent=_note)
+
+
+def own_address(file: SettingsFile) -> Address:
+    """Return where this Acuity receives, as seen from this machine."""
+    dicom = file.dicom
+    return Address(dicom.ae_title, "127.0.0.1" if dicom.host == "0.0.0.0" else dicom.host, dicom.port)
+
+
+def running_address(settings: Settings) -> Address:
+    """Return where the platform that runs on this data folder receives; where none runs, what the settings say.
+
+    `acuity up` notes the settings that it runs with, ports that it chose itself included.
+    """
+    noted = settings.home / "run" / "settings.json"
+    if noted.is_file():
+        address = own_address(SettingsFile.model_validate_json(noted.read_bytes()))
+        if _listens(address):
+            return address
+    return own_address(settings.file)
+
+
+def _listens(address: Address) -> bool:
+    try:
+        with socket.create_connection((address.host, address.port), timeout=1.0):
+            return True
+    except OSError:
+        return False
+
+
+def _pacs_destination(settings: Settings) -> DestinationSection:
+    for destination in settings.file.destinations:
+        if destination.ae_title == PACS_AE_TITLE:
+            return destination
+    known = ", ".join(one.ae_title for one in settings.file.destinations) or "none"
+    raise InvalidSetting(f"destinations: {known}; the simulated PACS needs one with the AE title {PACS_AE_TITLE}")
+
+
+def _note(study: SentStudy) -> None:
+    """Write what was sent to the log, without what it shows: the log is no place for the truth."""
+    write = log.info if study.is_delivered else log.warning
+    write("simulated_study_sent", modality=study.modality, instances=study.instances, delivered=study.is_delivered)

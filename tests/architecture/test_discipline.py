@@ -49,7 +49,7 @@ def test_the_handler_check_sees_every_way_to_catch_everything(handler):
     text = f"try:\n    work()\n{handler}\n    pass\n"
 
     assert broad_handlers(Module("storage/bad.py", text)) != []
-    assert broad_handlers(Module("deploy/jobs.py", text)) == []
+    assert broad_handlers(Module("deploy/monitor.py", text)) == []
 
 
 def environment_uses(module):

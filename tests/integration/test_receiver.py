@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE
 from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.pdu_primitives import P_DATA
 from sqlalchemy import func, select
 
 from dicom_gateway.peers import Peer, PeerList
@@ -55,6 +56,11 @@ def store_raw(port: int, data_set: bytes, sop_class=CT_IMAGE_STORAGE, uid="2.25.
     request.DataSet = BytesIO(data_set)
     association._reactor_checkpoint.clear()
     association.dimse.send_msg(request, 1)
+    if not data_set:
+        # pynetdicom sends no fragment at all for an empty data set; a file of 0 bytes is one empty last fragment.
+        fragment = P_DATA()
+        fragment.presentation_data_value_list = [[1, b"\x02"]]
+        association.dul.send_pdu(fragment)
     _, response = association.dimse.get_msg(block=True)
     association._reactor_checkpoint.set()
     association.release()
@@ -108,12 +114,13 @@ def test_other_bytes_under_a_known_uid_are_kept_as_a_conflict(start_receiver, en
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
+        (lambda sent: b"", "0 bytes: no element in it"),
         (lambda sent: sent[:-7], "ends inside element"),
         (lambda sent: sent[:3], "are none"),
         (lambda sent: b"\xff" * len(sent), ""),
         (lambda sent: sent.replace(b"2.25.100", b"2.25.x00"), "StudyInstanceUID"),
     ],
-    ids=["truncated", "stub", "noise", "bad uid"],
+    ids=["empty", "truncated", "stub", "noise", "bad uid"],
 )
 def test_bytes_that_nobody_can_read_are_kept_apart_and_the_next_one_is_received(start_receiver, engine, damage, said):
     receiver, sound = start_receiver(), encoded(a_ct())

@@ -124,7 +124,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_done_twice(tmp_path):
     for path in sender.acknowledged:
         uid = dcmread(path, stop_before_pixels=True).SOPInstanceUID
         assert kept[uid]["sha256"] == data_set_digest(path) == data_set_digest(Path(kept[uid]["path"]))
-    assert all(one["instances"] == len(studies[0]) for one in listed)
+    assert sorted(one["instances"] for one in listed) == sorted(map(len, studies))
     assert max(Counter(one["SOPInstanceUID"] for one in reports).values()) == 1
     # A study that was cut in two by a kill may have had a report on its first revision; none has two on one revision.
     by_study = Counter(one["StudyInstanceUID"] for one in reports)

@@ -1,0 +1,1 @@
+"""Measuring models: labelled data sets, figures with honest intervals, reports."""

@@ -1,0 +1,66 @@
+"""Reading a table of labels row by row; whatever does not fit raises with file, line, column and value."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from triage.errors import InvalidDataset
+
+TRUE, FALSE, UNKNOWN = "1", "0", ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a table, and where it is, for errors."""
+
+    place: str
+    values: Mapping[str, str]
+
+    def text(self, column: str) -> str:
+        if value := self.values[column]:
+            return value
+        raise InvalidDataset(f"{self.place}: {column}: empty, needed a value")
+
+    def label(self, column: str) -> bool | None:
+        value = self.values[column]
+        if value not in (TRUE, FALSE, UNKNOWN):
+            raise InvalidDataset(f"{self.place}: {column}: found {value!r}, needed 1, 0 or nothing")
+        return None if value == UNKNOWN else value == TRUE
+
+    def number(self, column: str) -> float:
+        try:
+            return float(self.values[column])
+        except ValueError as error:
+            raise InvalidDataset(f"{self.place}: {column}: found {self.values[column]!r}, needed a number") from error
+
+
+def read_table(path: Path, needed: Sequence[str]) -> tuple[Row, ...]:
+    """Return the rows of a CSV file that has at least the columns `needed`.
+
+    Raises:
+        InvalidDataset: the file is missing or is no CSV, a column is missing, a row is too short or too long.
+    """
+    label = f"{path.parent.name}/{path.name}"
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, strict=True)
+            columns = reader.fieldnames or ()
+            rows = [(reader.line_num, row) for row in reader]
+    except OSError as error:
+        raise InvalidDataset(f"{label}: cannot be read ({error.strerror}), needed") from error
+    except (csv.Error, ValueError) as error:
+        raise InvalidDataset(f"{label}: {error}, needed CSV in UTF-8") from error
+    if missing := [column for column in needed if column not in columns]:
+        raise InvalidDataset(f"{label}: column {missing[0]} absent, found {', '.join(columns) or 'nothing'}")
+    for line, row in rows:
+        if None in row or None in row.values():
+            raise InvalidDataset(f"{label} line {line}: another number of values, needed {len(columns)}")
+    if not rows:
+        raise InvalidDataset(f"{label}: no rows, needed at least one")
+    return tuple(Row(f"{label} line {line}", {key: value.strip() for key, value in row.items()}) for line, row in rows)
+
+
+def has_column(path: Path, column: str) -> bool:
+    """Return whether the first line of a CSV file names `column`; raises InvalidDataset as `read_table` does."""
+    return column in read_table(path, ())[0].values

@@ -1,0 +1,207 @@
+"""The report of a validation run: one HTML page without scripts or outside resources, made to be read and printed."""
+
+import json
+from collections.abc import Iterable, Sequence
+from html import escape
+from pathlib import Path
+
+from validation.assumed_geometry import missing_slices
+from validation.assumed_headers import geometry_of
+from validation.discrimination import RocArea
+from validation.figures import Subgroup
+from validation.intervals import Estimate, Proportion
+from validation.report_drawings import interval_bar, roc_drawing
+from validation.result_document import METHOD, NO_LESION_MARKS, NO_SEGMENTATION, Measured
+
+LISTED = 60
+"""At most so many refused studies are listed in the page; `predictions.csv` has them all."""
+
+STYLE = """
+body { font: 15px/1.45 system-ui, sans-serif; color: #1a1a1a; max-width: 58rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; margin-bottom: .2rem; } h2 { font-size: 1.1rem; margin: 1.8rem 0 .4rem; }
+table { border-collapse: collapse; width: 100%; } caption { text-align: left; color: #444; padding: .2rem 0; }
+th, td { text-align: left; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid #ccc; vertical-align: top; }
+td { font-variant-numeric: tabular-nums; } code { overflow-wrap: anywhere; font-size: .85em; }
+.notice { border: 2px solid #1a1a1a; padding: .5rem .8rem; margin: 1rem 0; } p { margin: .4rem 0; }
+@media print { body { margin: 0; max-width: none; font-size: 10.5pt; } h2, tr, svg { break-inside: avoid; } }
+"""
+NOTICE = (
+    "Research use only. Not a medical device. These figures are about the images of this data set and support no "
+    "clinical claim. “No flag” does not mean “normal”."
+)
+
+
+def report_html(measured: Measured) -> str:
+    """Return the page."""
+    title = f"{measured.bundle.identity.name} {measured.bundle.identity.version} on {measured.dataset.description.name}"
+    sections = (
+        _notices(measured),
+        _discrimination(measured),
+        _operating_points(measured),
+        _subgroups(measured.figures.subgroups),
+        _limits(measured),
+        _refused(measured),
+        _what_was_measured(measured),
+    )
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
+        f"<title>Validation: {escape(title)}</title><style>{STYLE}</style></head>\n"
+        f"<body><h1>Validation: {escape(title)}</h1><p>Measured {escape(measured.measured_at)}.</p>\n"
+        + "\n".join(section for section in sections if section)
+        + "\n</body></html>\n"
+    )
+
+
+def _notices(measured: Measured) -> str:
+    overlap, shared = measured.overlap, measured.overlap.patients
+    notices = [f'<p class="notice"><strong>{NOTICE}</strong></p>']
+    if overlap.trained_on:
+        notices.append(
+            f'<p class="notice"><strong>These figures are optimistic.</strong> The model was trained on {shared} of '
+            f"the {measured.figures.n_patients} patients of this data set; they say how well it remembers, not how "
+            "well it does on others. Its model card has figures of patients that the scoring network did not see.</p>"
+        )
+    elif overlap.trained_on is None:
+        notices.append("<p>The bundle does not say which patients it was trained on; overlap cannot be ruled out.</p>")
+    return "\n".join(notices)
+
+
+def _discrimination(measured: Measured) -> str:
+    figures = measured.figures
+    rows = [
+        [name, *_area_cells(area), f"{area.n_positive} of {area.n} positive"]
+        for name, area in (("per study", figures.study_auc), ("per image", figures.image_auc))
+    ]
+    caption = "Area under the ROC curve with 95 % interval, clustered by patient (scale 0 to 1)"
+    return "<h2>Discrimination</h2>" + _table(caption, ("AUC", "value", "", "of"), rows) + roc_drawing(measured.answers)
+
+
+def _operating_points(measured: Measured) -> str:
+    parts = ["<h2>Operating points, per study</h2>"]
+    for at in measured.figures.at_points:
+        name = f"{at.point.name}{' (active)' if at.active else ''}: probability at least {at.point.threshold:.3f}"
+        shares = (
+            ("sensitivity", at.sensitivity),
+            ("specificity", at.specificity),
+            ("positive predictive value", at.ppv),
+            ("negative predictive value", at.npv),
+        )
+        rows = [[title, *_share_cells(share)] for title, share in shares]
+        parts.append(_table(name, ("figure", "value", "", "of"), rows))
+    share = measured.figures.n_positive_studies / measured.figures.n_studies
+    parts.append(
+        f"<p>Predictive values hold where {share:.0%} of the studies are positive, as here, and nowhere else.</p>"
+    )
+    return "\n".join(parts)
+
+
+def _subgroups(subgroups: Sequence[Subgroup]) -> str:
+    if not subgroups:
+        return ""
+    rows = [
+        [
+            escape(f"{one.column}: {one.value}"),
+            str(one.n_studies),
+            str(one.n_positive_studies),
+            str(one.n_images),
+            _shown(one.study_auc.estimate),
+            _shown(one.image_auc.estimate),
+            _shown(one.sensitivity.estimate),
+            _shown(one.specificity.estimate),
+        ]
+        for one in subgroups
+    ]
+    columns = ("group", "studies", "positive", "images", "study AUC", "image AUC", "sensitivity", "specificity")
+    caption = "At the active operating point; 95 % intervals, not adjusted for the number of groups"
+    return "<h2>Subgroups</h2>" + _table(caption, columns, rows)
+
+
+def _limits(measured: Measured) -> str:
+    figures, dataset = measured.figures, measured.dataset
+    points = [
+        f"Not measured: Dice ({NO_SEGMENTATION}); FROC ({NO_LESION_MARKS}).",
+        _shortcut_note(measured.bundle.folder),
+        f"{figures.n_refused} of {figures.n_studies} studies were refused ({figures.n_refused_positive} of them "
+        "positive). A refused study is shown as not analysed on the list; it is in no AUC and in no rate here.",
+        f"{dataset.unlabelled_rows} rows without a label were left out.",
+    ]
+    if not dataset.is_dicom:
+        gaps = sum(bool(missing_slices(tuple(one.order for one in study.images))) for study in dataset.studies)
+        points.append(f"The images are no DICOM. {geometry_of(dataset.description).as_text()}")
+        points.append(
+            f"{gaps} studies lack slices in the set; theirs follow one another without a hole." if gaps else ""
+        )
+    items = "".join(f"<li>{escape(point)}</li>" for point in points if point)
+    return f"<h2>How far these figures reach</h2><ul>{items}</ul><p>{escape(METHOD)}</p>"
+
+
+def _shortcut_note(bundle_folder: Path) -> str:
+    """Return the warning about shortcuts, with the bundle's own figures where it has some."""
+    note = (
+        "Shortcuts: a score can follow the scanner, the cropping or the place in the stack instead of the lesion, "
+        "and an AUC does not show which."
+    )
+    try:
+        shortcuts = json.loads((bundle_folder / "docs/figures.json").read_text(encoding="utf-8"))["shortcuts"]
+        listed = ", ".join(f"{name.replace('_', ' ')} {float(value):.2f}" for name, value in shortcuts.items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return note
+    return f"{note} On its training set, without seeing a lesion, a random forest reached these image AUCs: {listed}."
+
+
+def _refused(measured: Measured) -> str:
+    refused = [one for one in measured.answers if one.probability is None]
+    if not refused:
+        return ""
+    rows = [[escape(one.study.study), "yes" if one.study.label else "no", escape(one.refusal)] for one in refused]
+    caption = f"The first {LISTED} of {len(rows)}" if len(rows) > LISTED else "All of them"
+    return "<h2>Refused studies</h2>" + _table(caption, ("study", "positive", "reason"), rows[:LISTED])
+
+
+def _what_was_measured(measured: Measured) -> str:
+    bundle, dataset, figures = measured.bundle, measured.dataset, measured.figures
+    provider = next((one.provider for one in measured.answers if one.provider), "nothing ran")
+    rows = [
+        ["model", escape(f"{bundle.identity.name} {bundle.identity.version}: {bundle.spec.task}")],
+        ["bundle digest", f"<code>{bundle.identity.digest}</code>"],
+        ["data set", escape(f"{dataset.description.name}: {dataset.description.task}")],
+        ["data set digest", f"<code>{dataset.digest}</code>"],
+        ["form", "DICOM files" if dataset.is_dicom else "images"],
+        ["licence, citation", escape(f"{dataset.description.licence}; {dataset.description.citation}")],
+        ["size", f"{figures.n_images} images, {figures.n_studies} studies, {figures.n_patients} patients"],
+        ["device", escape(f"{measured.device}, {provider}")],
+        ["environment", escape(", ".join(f"{name} {value}" for name, value in measured.environment.items()))],
+    ]
+    return "<h2>What was measured</h2>" + _table("SHA-256 digests over all files", ("", ""), rows)
+
+
+def _area_cells(area: RocArea) -> list[str]:
+    return [_shown(area.estimate), interval_bar(area.estimate)]
+
+
+def _share_cells(share: Proportion) -> list[str]:
+    return [_shown(share.estimate), interval_bar(share.estimate), f"{share.successes} of {share.trials}"]
+
+
+def _shown(estimate: Estimate) -> str:
+    if estimate.value is None:
+        return "–"
+    if estimate.interval is None:
+        return f"{estimate.value:.3f} (too few for an interval)"
+    return f"{estimate.value:.3f} ({estimate.interval[0]:.3f} to {estimate.interval[1]:.3f})"
+
+
+def _table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table; the cells are HTML already."""
+    head = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns) if any(columns) else ""
+    body = "".join(
+        "<tr>"
+        + "".join(
+            f'<th scope="row">{cell}</th>' if index == 0 else f"<td>{cell}</td>" for index, cell in enumerate(row)
+        )
+        + "</tr>\n"
+        for row in rows
+    )
+    header = f"<thead><tr>{head}</tr></thead>" if head else ""
+    return f"<table><caption>{escape(caption)}</caption>{header}<tbody>{body}</tbody></table>\n"

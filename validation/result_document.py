@@ -1,0 +1,169 @@
+"""The result of a validation run as JSON and as tables; the keys are those of the contract, and more."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.bundle import Bundle
+from validation.answers import StudyAnswer
+from validation.discrimination import RocArea
+from validation.figures import AtPoint, Figures, Subgroup
+from validation.intervals import Proportion
+from validation.labelled_images import Dataset
+from validation.training_overlap import TrainingOverlap
+
+PREDICTION_COLUMNS = ("level", "study", "patient", "image", "truth", "score", "flagged", "state", "reason")
+ANSWERED, REFUSED = "answered", "refused"
+METHOD = (
+    "AUC: empirical, logit interval with Obuchowski's variance clustered by patient (DeLong's with one case each; "
+    "Newcombe's score interval where that variance is zero). Rates: Clopper-Pearson interval with the effective number "
+    "of cases of patients (Rao-Scott, Korn-Graubard). 95 %, not adjusted for the number of figures."
+)
+NO_SEGMENTATION = "the model answers with probabilities and boxes, not with outlines"
+NO_LESION_MARKS = "boxes are not yet matched with single lesions"
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """All that a run found; `seconds` is wall time from reading the images to the findings, over all studies."""
+
+    bundle: Bundle
+    dataset: Dataset
+    answers: tuple[StudyAnswer, ...]
+    figures: Figures
+    overlap: TrainingOverlap
+    device: str
+    seconds: float
+    measured_at: str
+    environment: dict[str, Json]
+
+
+def as_object(measured: Measured) -> dict[str, Json]:
+    """Return the JSON document that the command prints; null where the labels allow no figure."""
+    figures, dataset = measured.figures, measured.dataset
+    answered = [one for one in measured.answers if one.probability is not None]
+    images = sum(len(one.images) for one in answered)
+    return {
+        "bundle": measured.bundle.identity.name,
+        "bundle_digest": measured.bundle.identity.digest,
+        "dataset": dataset.description.name,
+        "dataset_digest": dataset.digest,
+        "device": measured.device,
+        "n_images": figures.n_images,
+        "n_studies": figures.n_studies,
+        "n_positive_studies": figures.n_positive_studies,
+        "image_auc": area_object(figures.image_auc),
+        "study_auc": area_object(figures.study_auc),
+        "operating_points": [_point_object(one) for one in figures.at_points],
+        "dice": None,
+        "froc": None,
+        "subgroups": [_subgroup_object(one) for one in figures.subgroups],
+        "images_per_s": round(images / measured.seconds, 2) if measured.seconds > 0 and images else None,
+        "bundle_version": measured.bundle.identity.version,
+        "provider": next((one.provider for one in answered), None),
+        "n_patients": figures.n_patients,
+        "n_refused": figures.n_refused,
+        "n_refused_positive": figures.n_refused_positive,
+        "n_unlabelled_rows": dataset.unlabelled_rows,
+        "trained_on_this_data": measured.overlap.trained_on,
+        "n_patients_in_training": measured.overlap.patients,
+        "not_measured": _not_measured(figures),
+        "method": METHOD,
+        "measured_at": measured.measured_at,
+        "environment": measured.environment,
+    }
+
+
+def write_predictions(path: Path, answers: Sequence[StudyAnswer], threshold: float) -> None:
+    """Write one row per study and one per image; truth and score are empty where there is none.
+
+    `threshold` is that of the active operating point, which flags studies.
+    """
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(PREDICTION_COLUMNS)
+        for one in answers:
+            writer.writerows(_rows(one, threshold))
+
+
+def area_object(area: RocArea) -> Json:
+    """Return an AUC with its interval and what it is of; None when there is none."""
+    if area.estimate.value is None:
+        return None
+    interval = area.estimate.interval
+    ci95: Json = [round(interval[0], 4), round(interval[1], 4)] if interval else None
+    return {"value": round(area.estimate.value, 4), "ci95": ci95, "n": area.n, "n_positive": area.n_positive}
+
+
+def _rows(one: StudyAnswer, threshold: float) -> Iterable[tuple[object, ...]]:
+    study, state = one.study, ANSWERED if one.probability is not None else REFUSED
+    of_study = ("study", study.study, study.patient, "", _truth(study.label))
+    if one.probability is not None:
+        yield (*of_study, repr(one.probability), int(one.probability >= threshold), state, "")
+    else:
+        yield (*of_study, "", "", state, one.refusal)
+        for image in study.images:
+            yield ("image", study.study, study.patient, image.name, _truth(image.label), "", "", state, one.refusal)
+    for answer in one.images:
+        score = repr(answer.probability)
+        yield ("image", study.study, study.patient, answer.name, _truth(answer.image.label), score, "", state, "")
+
+
+def _truth(label: bool | None) -> str:
+    return "" if label is None else str(int(label))
+
+
+def _proportion_object(proportion: Proportion) -> Json:
+    value, interval = proportion.estimate.value, proportion.estimate.interval
+    if value is None or interval is None:
+        return None
+    ci95: Json = [round(interval[0], 4), round(interval[1], 4)]
+    return {"value": round(value, 4), "ci95": ci95, "x": proportion.successes, "n": proportion.trials}
+
+
+def _point_object(at: AtPoint) -> Json:
+    return {
+        "name": at.point.name,
+        "threshold": at.point.threshold,
+        "sensitivity": _proportion_object(at.sensitivity),
+        "specificity": _proportion_object(at.specificity),
+        "ppv": _proportion_object(at.ppv),
+        "npv": _proportion_object(at.npv),
+        "active": at.active,
+        "tp": at.tp,
+        "fp": at.fp,
+        "tn": at.tn,
+        "fn": at.fn,
+    }
+
+
+def _subgroup_object(one: Subgroup) -> Json:
+    return {
+        "column": one.column,
+        "value": one.value,
+        "n_studies": one.n_studies,
+        "n_positive_studies": one.n_positive_studies,
+        "n_images": one.n_images,
+        "image_auc": area_object(one.image_auc),
+        "study_auc": area_object(one.study_auc),
+        "sensitivity": _proportion_object(one.sensitivity),
+        "specificity": _proportion_object(one.specificity),
+    }
+
+
+def _not_measured(figures: Figures) -> Json:
+    """Say of each figure that is null why it is."""
+    reasons: dict[str, Json] = {"dice": NO_SEGMENTATION, "froc": NO_LESION_MARKS}
+    if figures.study_auc.estimate.value is None:
+        reasons["study_auc"] = _why_no_area(figures.study_auc, "answered studies")
+    if figures.image_auc.estimate.value is None:
+        of = "answered images with a label of their own"
+        reasons["image_auc"] = _why_no_area(figures.image_auc, of)
+    return reasons
+
+
+def _why_no_area(area: RocArea, of: str) -> str:
+    return f"{area.n_positive} positive of {area.n} {of}, needed both kinds"

@@ -1,0 +1,125 @@
+"""`acuity validate run`: a bundle on a labelled data set, by the same steps as live studies."""
+
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from inference.analyser import BundleAnalyser
+from inference.runtime import ProviderPolicy
+from models.bundle import Bundle
+from triage.errors import InvalidDataset
+from validation.answers import HeaderReader, answer
+from validation.assumed_headers import require_known_modality
+from validation.dataset_description import DESCRIPTION_FILE
+from validation.datasets import load_dataset
+from validation.figures import figures_of
+from validation.labelled_images import Dataset
+from validation.report import report_html
+from validation.result_document import Json, Measured, as_object, write_predictions
+from validation.training_overlap import training_overlap
+from validation.written_whole import written_whole
+
+RESULT_FILE, PREDICTIONS_FILE, REPORT_FILE = "result.json", "predictions.csv", "report.html"
+POLICIES = {"cpu": ProviderPolicy.CPU_ONLY, "cuda": ProviderPolicy.REQUIRE_GPU}
+PACKAGES = ("acuity", "numpy", "onnxruntime", "pillow", "pydicom", "scipy")
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationRequest:
+    """What to measure on what, where to write it, and on which device; `threads` are of the CPU."""
+
+    bundle: Bundle
+    data: Path
+    out: Path
+    device: str
+    threads: int
+    at: datetime
+
+
+def validate(
+    request: ValidationRequest, header_of: HeaderReader, progress: Callable[[int, int], None]
+) -> dict[str, Json]:
+    """Write `predictions.csv`, `report.html` and `result.json` to `request.out`, and return what the last one says.
+
+    Args:
+        request: what to measure.
+        header_of: reads the header of a DICOM file as the gateway does.
+        progress: is told how many studies are done and how many there are.
+
+    Raises:
+        InvalidDataset: the data set does not load or is of another modality, or `out` holds something else.
+        InvalidBundle: the weights do not load.
+        ProviderUnavailable: the device is not there.
+    """
+    with written_whole(request.out, is_earlier_run) as unfinished:
+        dataset = load_dataset(request.data)
+        _require_modality(request, dataset)
+        measured = _measure(request, dataset, header_of, progress)
+        document = as_object(measured)
+        write_predictions(unfinished / PREDICTIONS_FILE, measured.answers, request.bundle.spec.active.threshold)
+        (unfinished / RESULT_FILE).write_text(
+            json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
+        )
+        (unfinished / REPORT_FILE).write_text(report_html(measured), encoding="utf-8")
+    return document
+
+
+def is_earlier_run(folder: Path) -> bool:
+    """Return whether `folder` holds what `validate` wrote, and nothing else."""
+    return {path.name for path in folder.iterdir()} == {RESULT_FILE, PREDICTIONS_FILE, REPORT_FILE}
+
+
+def _measure(
+    request: ValidationRequest, dataset: Dataset, header_of: HeaderReader, progress: Callable[[int, int], None]
+) -> Measured:
+    bundle = request.bundle
+    analyser = BundleAnalyser((bundle,), POLICIES[request.device], request.threads)
+    analyser.warm_up()
+    answers = []
+    started = time.perf_counter()
+    for study in dataset.studies:
+        answers.append(answer(study, dataset, bundle, analyser, header_of))
+        progress(len(answers), len(dataset.studies))
+    seconds = time.perf_counter() - started
+    return Measured(
+        bundle=bundle,
+        dataset=dataset,
+        answers=tuple(answers),
+        figures=figures_of(answers, bundle.spec, dataset.description.subgroups),
+        overlap=training_overlap(bundle.folder, dataset),
+        device=request.device,
+        seconds=seconds,
+        measured_at=request.at.isoformat(timespec="seconds"),
+        environment=_environment(request.threads),
+    )
+
+
+def _require_modality(request: ValidationRequest, dataset: Dataset) -> None:
+    """Raise InvalidDataset when the whole set is of a kind that the model never sees; DICOM files speak for
+    themselves."""
+    description, accepted = dataset.description, request.bundle.spec.accepts.modalities
+    if not dataset.is_dicom:
+        require_known_modality(description, request.data.name)
+    if description.modality and description.modality not in accepted:
+        raise InvalidDataset(
+            f"{request.data.name}/{DESCRIPTION_FILE}: modality: found {description.modality}, "
+            f"needed {' or '.join(accepted)} for {request.bundle.identity.name}"
+        )
+
+
+def _environment(threads: int) -> dict[str, Json]:
+    """Return what the figures were computed with; nothing that names the machine or its owner."""
+    versions: dict[str, Json] = {name: version(name) for name in PACKAGES}
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cpu_count": os.cpu_count(),
+        "threads": threads,
+        **versions,
+    }

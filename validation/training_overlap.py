@@ -1,0 +1,46 @@
+"""Whether a bundle was trained on the patients that it is now measured on."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from validation.labelled_images import Dataset
+
+DOCUMENTS = ("docs/training-log.json", "docs/figures.json")
+"""Where a recipe writes `data` (name and digest) and, per patient, the fold."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingOverlap:
+    """`trained_on` is None when the bundle does not say what it was trained on; `patients` is how many are shared."""
+
+    trained_on: bool | None
+    patients: int
+
+
+def training_overlap(bundle_folder: Path, dataset: Dataset) -> TrainingOverlap:
+    """Return how many patients of `dataset` the bundle says that it was trained on.
+
+    Patients are the same when set and name are: a set that was split by patient keeps its name in both parts. A bundle
+    that names its set and not the patients counts as trained on every set of that name.
+    """
+    patients = {study.patient for study in dataset.studies}
+    records = [record for name in DOCUMENTS if (record := _record(bundle_folder / name))]
+    for record in records:
+        data = record["data"]
+        if not isinstance(data, dict) or data.get("name") != dataset.description.name:
+            continue
+        folds = record.get("folds")
+        shared = len(patients & folds.keys()) if isinstance(folds, dict) else len(patients)
+        return TrainingOverlap(shared > 0, shared)
+    return TrainingOverlap(False if records else None, 0)
+
+
+def _record(path: Path) -> Mapping[str, object]:
+    """Return what a document says about its data; empty when it says nothing that can be read."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) and "data" in content else {}
