@@ -256,7 +256,7 @@ def _paint_brain(rng: Generator, grid: Grid, inner: Array, values: Array, palett
     tissue += np.float32(0.12 * (palette.grey - palette.white)) * smooth_field(rng, grid.x.shape, (2.0, 14.0, 14.0))
     for centre, half_axes in _DEEP_NUCLEI:
         rows, nucleus = ellipsoid(grid, centre, half_axes, 4)
-        blend(tissue[rows], nucleus, palette.grey)
+        blend(tissue[rows], nucleus * np.float32(0.7), palette.grey)
     atrophy = float(rng.uniform(0.15, 0.75))
     sulci = np.exp(-((folds / np.float32(0.13)) ** 2)) * np.clip((16 - depth) / 8, 0, 1) * np.float32(atrophy)
     rim = np.clip(np.float32(0.6 + 1.6 * atrophy) - depth, 0, 1)

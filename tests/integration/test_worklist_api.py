@@ -68,6 +68,7 @@ def test_every_route_of_the_api_refuses_anonymous(app, anonymous):
         for method, path in asked
     }
 
+    assert {route.path for route in api_routes(app)} == {path for path in app.openapi()["paths"] if "/api/" in path}
     assert len(answers) >= 7
     assert set(answers.values()) == {401}, answers
 
@@ -293,4 +294,4 @@ def api_routes(app):
 def flattened(routes):
     for route in routes:
         yield route
-        yield from flattened(getattr(route, "routes", None) or [])
+        yield from flattened(getattr(getattr(route, "original_router", route), "routes", None) or [])
