@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 
 from triage.errors import AcuityError, PermanentError
 from worklist.roles import Role
@@ -35,6 +35,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read the answer, `head` for example, has seen enough; Python must not write the rest at its end.
         sys.stdout = None
         return FAILED
+
+
+class _OneLineParser(argparse.ArgumentParser):
+    """Says in one line what is wrong with the words, as every other error of the command line does."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(WRONG_INPUT, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
 def _later(module: str, function: str) -> Command:
