@@ -58,9 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     shared.add_argument("--config", type=Path, metavar="FILE", help="settings file (default: $ACUITY_HOME/acuity.toml)")
     printing = argparse.ArgumentParser(add_help=False, parents=[shared])
     printing.add_argument("--json", action="store_true", help="print one JSON document")
-    parser = argparse.ArgumentParser(
-        prog="acuity", description="Imaging-AI triage. Research use, not a medical device."
-    )
+    parser = _OneLineParser(prog="acuity", description="Imaging-AI triage. Research use, not a medical device.")
     verbs = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_processes(verbs, shared)
     _add_answers(verbs, printing)

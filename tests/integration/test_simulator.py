@@ -197,16 +197,17 @@ def test_the_command_refuses_a_malformed_receiver_with_exit_2(
     assert "AE@HOST:PORT" in said.err
 
 
-def test_the_command_sends_to_the_platform_that_runs_on_this_data_folder(pacs: SimulatedPacs, tmp_path: Path) -> None:
-    settings = _settings(tmp_path, pacs.port)
-    noted = SettingsFile.model_validate({"dicom": {"ae_title": "NOTED", "port": pacs.port}})
+def test_the_command_sends_to_the_platform_that_runs_on_this_data_folder(tmp_path: Path) -> None:
+    settings = Settings(tmp_path, SettingsFile())
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "settings.json").write_text(noted.model_dump_json(), encoding="utf-8")
+    with socket.create_server(("127.0.0.1", 0)) as platform:
+        port = int(platform.getsockname()[1])
+        noted = SettingsFile.model_validate({"dicom": {"ae_title": "NOTED", "port": port}})
+        (tmp_path / "run" / "settings.json").write_text(noted.model_dump_json(), encoding="utf-8")
 
-    while_it_runs = running_address(settings)
-    pacs.stop()
+        while_it_runs = running_address(settings)
 
-    assert while_it_runs == Address("NOTED", "127.0.0.1", pacs.port)
+    assert while_it_runs == Address("NOTED", "127.0.0.1", port)
     assert running_address(settings) == Address("ACUITY", "127.0.0.1", 11112)
 
 
