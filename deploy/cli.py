@@ -10,7 +10,7 @@ from typing import NoReturn, TypeAlias
 from triage.errors import AcuityError, PermanentError
 from worklist.roles import Role
 
-Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Verbs: TypeAlias = "argparse._SubParsersAction[_OneLineParser]"
 
 Command: TypeAlias = Callable[[argparse.Namespace], int]
 

@@ -79,14 +79,17 @@ def _send(port: int, files: list[Path]) -> datetime:
 
 def _watch(url: str, token: str, seen: dict[str, datetime], stop: threading.Event) -> None:
     """Follow the event stream as the page does, and note when each study's row carried its priority."""
-    with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=30) as client:
-        with client.stream("GET", "api/v1/events", timeout=None) as events:
-            seen["connected"] = datetime.now(UTC)
-            for line in events.iter_lines():
-                if stop.is_set():
-                    return
-                if line.startswith("data:"):
-                    _note(client.get("api/v1/worklist", params={"limit": 100}).json(), seen)
+    headers = {"Authorization": f"Bearer {token}"}
+    with (
+        httpx.Client(base_url=url, headers=headers, timeout=30) as client,
+        client.stream("GET", "api/v1/events", timeout=None) as events,
+    ):
+        seen["connected"] = datetime.now(UTC)
+        for line in events.iter_lines():
+            if stop.is_set():
+                return
+            if line.startswith("data:"):
+                _note(client.get("api/v1/worklist", params={"limit": 100}).json(), seen)
 
 
 def _note(page: dict[str, Any], seen: dict[str, datetime]) -> None:

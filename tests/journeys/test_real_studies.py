@@ -37,7 +37,7 @@ def all_done(running: RunningAcuity, count: int) -> list[dict]:
 
 def test_real_studies_are_received_ordered_and_reported(tmp_path, shared_data):
     heads = sorted((shared_data / "dicom" / "ct_head_ge").glob("*.dcm"))
-    brains = [path for path in (shared_data / "dicom" / "mr_siemens").rglob("*.dcm")]
+    brains = list((shared_data / "dicom" / "mr_siemens").rglob("*.dcm"))
     patients = three_patients(shared_data, tmp_path / "three")
     made = acuity(tmp_path / "home", "dataset", "to-dicom", str(patients), str(tmp_path / "dicom"), "--json")
     assert made.returncode == 0, made.stderr
