@@ -10,8 +10,6 @@ from typing import NoReturn, TypeAlias
 from triage.errors import AcuityError, PermanentError
 from worklist.roles import Role
 
-Verbs: TypeAlias = "argparse._SubParsersAction[_OneLineParser]"
-
 Command: TypeAlias = Callable[[argparse.Namespace], int]
 
 DONE, FAILED, WRONG_INPUT = 0, 1, 2
@@ -44,6 +42,9 @@ class _OneLineParser(argparse.ArgumentParser):
         self.exit(WRONG_INPUT, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
+Verbs: TypeAlias = "argparse._SubParsersAction[_OneLineParser]"
+
+
 def _later(module: str, function: str) -> Command:
     """Return a command whose module is imported when it runs: no command waits for the libraries of the others."""
     return lambda options: int(getattr(import_module(f"deploy.{module}"), function)(options))
@@ -54,9 +55,9 @@ def _work(options: argparse.Namespace) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    shared = argparse.ArgumentParser(add_help=False)
+    shared = _OneLineParser(add_help=False)
     shared.add_argument("--config", type=Path, metavar="FILE", help="settings file (default: $ACUITY_HOME/acuity.toml)")
-    printing = argparse.ArgumentParser(add_help=False, parents=[shared])
+    printing = _OneLineParser(add_help=False, parents=[shared])
     printing.add_argument("--json", action="store_true", help="print one JSON document")
     parser = _OneLineParser(prog="acuity", description="Imaging-AI triage. Research use, not a medical device.")
     verbs = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -67,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_processes(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
+def _add_processes(verbs: Verbs, shared: _OneLineParser) -> None:
     up = verbs.add_parser("up", parents=[shared], help="run the whole platform on this machine")
     up.add_argument("--simulator", action=argparse.BooleanOptionalAction, default=False, help="with simulated scanners")
     up.set_defaults(run=_later("supervisor", "run"))
@@ -85,7 +86,7 @@ def _add_processes(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     work.set_defaults(run=_work)
 
 
-def _add_answers(verbs: Verbs, printing: argparse.ArgumentParser) -> None:
+def _add_answers(verbs: Verbs, printing: _OneLineParser) -> None:
     verbs.add_parser("check", parents=[printing], help="check this installation").set_defaults(
         run=_later("selfcheck", "run")
     )
@@ -110,7 +111,7 @@ def _add_answers(verbs: Verbs, printing: argparse.ArgumentParser) -> None:
     create.set_defaults(run=_later("answers", "create_token"))
 
 
-def _add_simulation(verbs: Verbs, printing: argparse.ArgumentParser) -> None:
+def _add_simulation(verbs: Verbs, printing: _OneLineParser) -> None:
     simulate = verbs.add_parser("simulate", parents=[printing], help="send simulated studies")
     simulate.add_argument("--scanner", choices=("ct", "mr", "us", "dx"), required=True, help="modality")
     simulate.add_argument("--studies", type=int, default=1, metavar="N", help="how many (default: 1)")
@@ -120,7 +121,7 @@ def _add_simulation(verbs: Verbs, printing: argparse.ArgumentParser) -> None:
     simulate.set_defaults(run=_later("measuring", "simulate"))
 
 
-def _add_validation(verbs: Verbs, printing: argparse.ArgumentParser) -> None:
+def _add_validation(verbs: Verbs, printing: _OneLineParser) -> None:
     dataset = verbs.add_parser("dataset", help="labelled data sets").add_subparsers(required=True, metavar="ACTION")
     to_dicom = dataset.add_parser("to-dicom", parents=[printing], help="write a data set's images as DICOM studies")
     to_dicom.add_argument("folder", type=Path, metavar="DIR", help="data set with dataset.toml and labels.csv")

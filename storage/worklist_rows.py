@@ -5,8 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, String, exists, func, literal, or_, select, text, tuple_
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import ColumnElement, Connection, Engine, Row, exists, func, literal, or_, select, text, tuple_
 
 from storage.results import recorded_from_row
 from storage.rows import from_json
@@ -222,24 +221,30 @@ def _row(
     )
 
 
+# Instances are only counted, on the index; the header is the same for all of a series, so one of them is looked at.
+_CONTENTS = text("""
+    SELECT counted.study_instance_uid,
+           sum(counted.instances)::int AS instances,
+           array_agg(DISTINCT one.modality) AS modalities,
+           array_agg(DISTINCT one.body_part) AS body_parts,
+           array_agg(DISTINCT one.source_ae_title) AS source_ae_titles
+    FROM (
+        SELECT study_instance_uid, series_instance_uid, count(*) AS instances FROM instances
+        WHERE study_instance_uid = ANY(:uids) GROUP BY study_instance_uid, series_instance_uid
+    ) AS counted
+    CROSS JOIN LATERAL (
+        SELECT series_header ->> 'modality' AS modality, series_header ->> 'body_part' AS body_part, source_ae_title
+        FROM instances i
+        WHERE i.study_instance_uid = counted.study_instance_uid AND i.series_instance_uid = counted.series_instance_uid
+        LIMIT 1
+    ) AS one
+    GROUP BY counted.study_instance_uid
+""")
+
+
 def _contents(connection: Connection, uids: Sequence[str]) -> dict[str, Row[Any]]:
     """Return what was received of each study: how many instances, of which modalities and body parts, from whom."""
-    query = (
-        select(
-            instances.c.study_instance_uid,
-            func.count().label("instances"),
-            _distinct(instances.c.series_header["modality"].astext).label("modalities"),
-            _distinct(instances.c.series_header["body_part"].astext).label("body_parts"),
-            _distinct(instances.c.source_ae_title).label("source_ae_titles"),
-        )
-        .where(instances.c.study_instance_uid.in_(uids))
-        .group_by(instances.c.study_instance_uid)
-    )
-    return {row.study_instance_uid: row for row in connection.execute(query)}
-
-
-def _distinct(column: Any) -> Any:
-    return func.array_agg(column.distinct(), type_=ARRAY(String))
+    return {row.study_instance_uid: row for row in connection.execute(_CONTENTS, {"uids": list(uids)})}
 
 
 _NEWEST_ANSWERS = text("""

@@ -9,6 +9,7 @@ import json
 import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median, quantiles
@@ -81,6 +82,7 @@ def _watch(url: str, token: str, seen: dict[str, datetime], stop: threading.Even
     """Follow the event stream as the page does, and note when each study's row carried its priority."""
     headers = {"Authorization": f"Bearer {token}"}
     with (
+        suppress(httpx.RemoteProtocolError),  # the platform is stopped while the stream is open
         httpx.Client(base_url=url, headers=headers, timeout=30) as client,
         client.stream("GET", "api/v1/events", timeout=None) as events,
     ):
