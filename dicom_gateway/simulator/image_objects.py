@@ -137,8 +137,8 @@ def _dx_image(order: Order, scanner: Scanner, phantom: Phantom, index: int, numb
     image.PatientOrientation = ["L", "F"]
     image.ImageLaterality = "U"
     image.ViewPosition = "PA"
-    image.AnatomicRegionSequence = Sequence([_code("51185008", "SCT", "Chest")])
-    view = _code("399348003", "SCT", "postero-anterior")
+    image.AnatomicRegionSequence = Sequence([_code("816094009", "SCT", "Chest")])
+    view = _code("272479007", "SCT", "postero-anterior")
     view.ViewModifierCodeSequence = Sequence([])
     image.ViewCodeSequence = Sequence([view])
     image.AcquisitionContextSequence = Sequence([])

@@ -157,7 +157,15 @@ def _study(plan: SimulationPlan, number: int, due_s: float) -> SimulatedStudy:
     name = plan.scanners[int(rng.integers(len(plan.scanners)))]
     has_lesion = bool(rng.random() < plan.positive_rate)
     scanner = SCANNERS[name][int(rng.integers(len(SCANNERS[name])))]
-    key = (*plan.scanners, f"{plan.positive_rate:g}", str(plan.seed), str(number), plan.started.isoformat())
+    # Whatever changes a byte is part of the key, so that no two plans send other content under one UID.
+    key = (
+        *plan.scanners,
+        repr(float(plan.positive_rate)),
+        repr(float(plan.mean_seconds_between)),
+        str(plan.seed),
+        str(number),
+        plan.started.isoformat(),
+    )
     started = plan.started + timedelta(seconds=int(due_s) if plan.mean_seconds_between else 60 * number)
     order = draw_order(rng, key, started)
     with_scout = name == "ct" and bool(rng.random() < SCOUT_SHARE)

@@ -82,25 +82,29 @@ def send_study(
     images: Sequence[Dataset], calling_ae_title: str, to: Address, stop: Event, patience: Patience
 ) -> Delivery:
     """Return when every image is confirmed, refused for good, out of patience, or `stop` is set."""
-    answers: dict[int, str] = {}
-    settled: dict[int, Answer] = {}
+    answered: dict[int, int] = {}
     for attempt in range(patience.tries):
         if attempt and stop.wait(min(LONGEST_PAUSE_S, patience.first_pause_s * 2 ** (attempt - 1))):
             break
-        waiting = {number: image for number, image in enumerate(images) if number not in settled}
+        waiting = {number: image for number, image in enumerate(images) if not _is_settled(answered, number)}
         try:
             _ask(to, calling_ae_title)
-            answers |= _send(waiting, calling_ae_title, to, stop, settled)
+            _send(waiting, calling_ae_title, to, stop, answered)
         except DestinationUnavailable as error:
             log.warning("simulated_study_postponed", receiver=str(to), attempt=attempt + 1, reason=str(error))
         except DestinationRefused as error:
             log.error("simulated_study_refused", receiver=str(to), reason=str(error))
             break
-        if stop.is_set() or len(settled) == len(images):
+        if stop.is_set() or all(_is_settled(answered, number) for number in range(len(images))):
             break
-    confirmed = [answer in (Answer.CONFIRMED, Answer.WARNING) for answer in settled.values()]
-    statuses = tuple(answers.get(number, NOT_SENT) for number in range(len(images)))
+    confirmed = [answer_of(status) in (Answer.CONFIRMED, Answer.WARNING) for status in answered.values()]
+    statuses = tuple(f"{answered[number]:04X}H" if number in answered else NOT_SENT for number in range(len(images)))
     return Delivery(statuses, is_complete=sum(confirmed) == len(images))
+
+
+def _is_settled(answered: Mapping[int, int], number: int) -> bool:
+    """Return whether image `number` has an answer that no further try would change."""
+    return number in answered and answer_of(answered[number]) is not Answer.TRY_LATER
 
 
 def _ask(to: Address, calling_ae_title: str) -> None:
@@ -110,9 +114,9 @@ def _ask(to: Address, calling_ae_title: str) -> None:
 
 
 def _send(
-    images: Mapping[int, Dataset], calling_ae_title: str, to: Address, stop: Event, settled: dict[int, Answer]
-) -> dict[int, str]:
-    """Send `images` over one association; note in `settled` what needs no further try, and return every status."""
+    images: Mapping[int, Dataset], calling_ae_title: str, to: Address, stop: Event, answered: dict[int, int]
+) -> None:
+    """Send `images` over one association and note each status in `answered`, where it stays if the rest breaks off."""
     entity = AE(ae_title=calling_ae_title)
     entity.connection_timeout, entity.acse_timeout = _LIMITS.connect_s, _LIMITS.association_s
     entity.dimse_timeout, entity.network_timeout = _LIMITS.answer_s, _LIMITS.silence_s
@@ -122,22 +126,20 @@ def _send(
     association = entity.associate(to.host, to.port, ae_title=to.ae_title, evt_handlers=handlers)
     if not association.is_established:
         raise DestinationUnavailable(f"{to}: no association for storage")
-    answers: dict[int, str] = {}
     try:
         for number, image in images.items():
             if stop.is_set() or not association.is_established:
                 break
             status = association.send_c_store(image)
-            answers[number] = f"{status.Status:04X}H" if "Status" in status else NOT_SENT
-            answer = answer_of(status.Status) if "Status" in status else Answer.TRY_LATER
-            if answer is not Answer.TRY_LATER:
-                settled[number] = answer
+            if "Status" in status:
+                answered[number] = int(status.Status)
+            else:
+                answered.pop(number, None)
     except (RuntimeError, ValueError) as error:
         # pynetdicom's words for a peer that aborted between two images, and for a class that it does not take.
         raise DestinationUnavailable(f"{to}: {type(error).__name__} while sending") from error
     finally:
         association.release()
-    return answers
 
 
 def _send_at_once(event: evt.Event) -> None:

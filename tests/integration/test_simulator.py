@@ -23,7 +23,7 @@ from deploy.settings import DestinationSection, Settings, SettingsFile
 from deploy.simulation import receive_results, running_address, send_studies
 from dicom_gateway.simulator.modality import SimulationPlan, simulate, simulated_studies
 from dicom_gateway.simulator.pacs import SimulatedPacs, stored_objects
-from dicom_gateway.simulator.sending import Address, Patience, await_receiver
+from dicom_gateway.simulator.sending import Address, Patience, await_receiver, send_study
 from triage.errors import InvalidSetting
 
 PLAN = SimulationPlan(("us", "dx"), studies=3, positive_rate=0.5, seed=8, mean_seconds_between=0.0)
@@ -120,6 +120,26 @@ def test_an_image_that_was_not_taken_is_sent_again_and_only_that_one() -> None:
     uids = [image.SOPInstanceUID for image in images]
     assert report.is_delivered
     assert received == [*uids, uids[0]]
+
+
+def test_an_association_that_breaks_off_takes_no_confirmation_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    still, film = (
+        next(iter(simulated_studies(replace(PLAN, scanners=(name,), studies=1)))).images[0] for name in ("us", "dx")
+    )
+    monkeypatch.setattr(_config, "UNRESTRICTED_STORAGE_SERVICE", False)
+    entity = AE(ae_title="STILLS")
+    entity.add_supported_context(Verification)
+    entity.add_supported_context(still.SOPClassUID)
+    handlers: list[evt.EventHandlerType] = [(evt.EVT_C_STORE, lambda _event: 0x0000)]
+    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
+    assert server is not None
+
+    address = Address("STILLS", "127.0.0.1", server.server_address[1])
+    delivery = send_study((still, film), "SIMUS", address, threading.Event(), AT_ONCE)
+    server.shutdown()
+
+    assert delivery.statuses == ("0000H", "not sent")
+    assert not delivery.is_complete
 
 
 def test_a_refused_image_is_reported_and_not_sent_again() -> None:

@@ -144,6 +144,14 @@ def test_a_strict_checker_finds_no_error(scanner: Scanner, tmp_path: Path) -> No
         assert not [line for line in (said.stdout + said.stderr).splitlines() if line.startswith("Error")]
 
 
+def test_a_chest_film_is_coded_as_the_postero_anterior_view_that_it_says_it_is() -> None:
+    film = image_objects(ORDER, SCANNERS["dx"][0], a_phantom())[0]
+
+    code = film.ViewCodeSequence[0]
+    # PS3.16 CID 4010: 272479007 is postero-anterior, 399348003 antero-posterior.
+    assert (film.ViewPosition, code.CodeValue, code.CodeMeaning) == ("PA", "272479007", "postero-anterior")
+
+
 def test_the_truth_is_not_in_the_dicom_objects() -> None:
     phantom = a_phantom()
 

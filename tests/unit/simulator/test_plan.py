@@ -46,6 +46,15 @@ def test_study_times_follow_the_arrivals() -> None:
     assert first.images[0].StudyTime == f"0800{int(due_s[0]):02d}"
 
 
+def test_plans_that_write_other_times_share_no_uid() -> None:
+    back_to_back = list(simulated_studies(replace(PLAN, mean_seconds_between=0.0)))
+    spread = list(simulated_studies(PLAN))
+
+    assert [study.images[0].StudyTime for study in back_to_back] != [study.images[0].StudyTime for study in spread]
+    uids = {image.SOPInstanceUID for study in back_to_back for image in study.images}
+    assert uids.isdisjoint(image.SOPInstanceUID for study in spread for image in study.images)
+
+
 def test_orders_are_sometimes_urgent_and_patients_are_adults() -> None:
     rng = np.random.default_rng(1)
     orders = [draw_order(rng, ("k", str(number)), PLAN.started) for number in range(1000)]
