@@ -197,7 +197,7 @@ def _paint_scalp_and_face(rng: Generator, grid: Grid, vault: Array, values: Arra
     face = (np.hypot(grid.x / 60, (grid.y + 27) / 68) - 1) * 62
     neck = (np.hypot(grid.x / 60, (grid.y - 18) / 66) - 1) * 60
     cranium = vault - scalp + 40 * np.clip((-grid.column - 42) / 20, 0, 1)
-    skin = np.minimum(cranium, np.minimum(face, neck) + 40 * np.clip((grid.column + 22) / 20, 0, 1))
+    skin = np.minimum(cranium, np.minimum(face, neck) + 2 * np.maximum(grid.column + 22, 0))
     tissue = np.where(texture > 0.6 * (grid.column > -25) - 0.5, np.float32(palette.muscle), np.float32(palette.fat))
     tissue = np.where(skin > -2.5, np.float32(palette.muscle), tissue)
     blend(values, ramp(-skin), tissue)
