@@ -1,0 +1,64 @@
+"""Platt scaling and operating points, from scores of patients that the scoring network did not see."""
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+
+from inference.postprocess import study_logit
+from models.triage_spec import Aggregation, LogisticCurve, OperatingPoint
+
+AGGREGATIONS = tuple(Aggregation(smooth, top) for smooth in (1, 3) for top in (1, 2, 3, 5))
+"""What may be chosen between; few and simple, so that choosing on 61 studies flatters little."""
+
+
+def best_aggregation(logits: list[NDArray[np.float64]], truth: NDArray[np.bool_]) -> Aggregation:
+    """Return the aggregation with the highest study AUC; among equals the one that separates the means best.
+
+    Args:
+        logits: of the slices of each study.
+        truth: whether the study has a bleed.
+    """
+
+    def merit(aggregation: Aggregation) -> tuple[float, float]:
+        scores = study_logits(logits, aggregation)
+        spread = float(np.std(scores)) or 1.0
+        return round(auc(truth, scores), 3), float(scores[truth].mean() - scores[~truth].mean()) / spread
+
+    return max(AGGREGATIONS, key=merit)
+
+
+def study_logits(logits: list[NDArray[np.float64]], aggregation: Aggregation) -> NDArray[np.float64]:
+    """Return one logit per study."""
+    return np.array([study_logit(one, aggregation) for one in logits])
+
+
+def fitted_curve(logits: NDArray[np.float64], truth: NDArray[np.bool_]) -> LogisticCurve:
+    """Return the logistic curve from logit to probability, its slope held back a little by a ridge penalty."""
+    model = LogisticRegression(C=1.0).fit(logits[:, np.newaxis], truth)
+    slope, intercept = float(model.coef_[0, 0]), float(model.intercept_[0])
+    if slope <= 0:
+        # Scores that order backwards cannot be repaired by a curve; a flat one says that they mean nothing.
+        slope, intercept = 0.01, float(np.log(truth.mean() / (1 - truth.mean())))
+    return LogisticCurve(round(slope, 6), round(intercept, 6))
+
+
+def operating_points(probabilities: NDArray[np.float64], truth: NDArray[np.bool_]) -> tuple[OperatingPoint, ...]:
+    """Return high sensitivity (0.95), balanced (Youden) and high specificity (0.95), thresholds never falling.
+
+    A threshold lies midway between two neighbouring scores, so that rounding elsewhere does not move a study over it.
+    """
+    edges = np.unique(probabilities)
+    cuts = (np.concatenate([[0.0], edges]) + np.concatenate([edges, [1.0]])) / 2
+    sensitivity = np.array([(probabilities[truth] >= cut).mean() for cut in cuts])
+    specificity = np.array([(probabilities[~truth] < cut).mean() for cut in cuts])
+    balanced = float(cuts[int(np.argmax(np.round(sensitivity + specificity, 9)))])
+    sensitive = min(balanced, float(cuts[sensitivity >= 0.95].max()))
+    specific = max(balanced, float(cuts[specificity >= 0.95].min()))
+    named = (("high_sensitivity", sensitive), ("balanced", balanced), ("high_specificity", specific))
+    return tuple(OperatingPoint(name, round(threshold, 6)) for name, threshold in named)
+
+
+def auc(truth: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
+    """Return the area under the ROC curve."""
+    return float(roc_auc_score(truth, scores))

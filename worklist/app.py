@@ -1,0 +1,75 @@
+"""Puts the web application together."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.middleware.gzip import GZipMiddleware
+
+from triage.errors import StoreUnavailable, TooBusy, UnknownStudy
+from worklist.auth import Authenticator
+from worklist.guard import Guard
+from worklist.live import LiveChanges
+from worklist.page_files import serve_page, static_folder
+from worklist.ports import WorklistServices
+from worklist.routes import events, listing, operations, session
+from worklist.settings import WebSettings
+
+_GZIP_FROM_BYTES = 1000
+
+
+def create_app(services: WorklistServices, settings: WebSettings) -> FastAPI:
+    """Return the web application; it opens nothing before it is started."""
+    app = FastAPI(
+        title="Acuity worklist",
+        description="Research use only, not a medical device.",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_while_running,
+    )
+    app.state.services = services
+    app.state.settings = settings
+    app.state.authenticator = Authenticator(services.accounts, services.clock, settings.session_lifetime)
+    app.state.live = LiveChanges(services.changes)
+    for module in (session, listing, events, operations):
+        app.include_router(module.router)
+    serve_page(app, static_folder())
+    _answer_errors(app)
+    app.add_middleware(GZipMiddleware, minimum_size=_GZIP_FROM_BYTES, compresslevel=5)
+    app.add_middleware(Guard, allowed_hosts=settings.allowed_hosts, https=settings.https)
+    return app
+
+
+@asynccontextmanager
+async def _while_running(app: FastAPI) -> AsyncIterator[None]:
+    live: LiveChanges = app.state.live
+    following = asyncio.create_task(live.run(), name="change feed")
+    try:
+        yield
+    finally:
+        following.cancel()
+        with suppress(asyncio.CancelledError):
+            await following
+
+
+def _answer_errors(app: FastAPI) -> None:
+    @app.exception_handler(UnknownStudy)
+    def unknown_study(_request: Request, _error: UnknownStudy) -> JSONResponse:
+        return JSONResponse({"detail": "no study with this UID has been received"}, status_code=404)
+
+    @app.exception_handler(StoreUnavailable)
+    def store_unavailable(_request: Request, _error: StoreUnavailable) -> JSONResponse:
+        return JSONResponse({"detail": "the database does not answer"}, status_code=503, headers={"Retry-After": "5"})
+
+    @app.exception_handler(TooBusy)
+    def too_busy(_request: Request, error: TooBusy) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, status_code=503, headers={"Retry-After": "5"})
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+        # The library would repeat what was sent: a password, or the name of a patient.
+        told = [{"loc": one["loc"], "msg": one["msg"], "type": one["type"]} for one in error.errors()]
+        return JSONResponse({"detail": told}, status_code=422)

@@ -1,0 +1,247 @@
+"""What the list needs from the world outside, each need as one small Protocol."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from triage.findings import AiState, Analysis, Finding
+from triage.identifiers import SopInstanceUid, StudyInstanceUid
+from triage.ports import Clock, RecordedAnalysis, ResultObject
+from triage.priority import Priority
+from triage.study import Series, Study
+
+
+@dataclass(frozen=True, slots=True)
+class ListFilter:
+    """Which rows are wanted; None and the empty string demand nothing.
+
+    `after` is the study that the page begins behind, in the one order of the list; `text` is looked for in the
+    patient's name and ID, the accession number, the description and, whole, in the study UID.
+    """
+
+    limit: int = 200
+    after: StudyInstanceUid | None = None
+    text: str = ""
+    modality: str = ""
+    band: Priority | None = None
+    ai_state: AiState | None = None
+
+
+class ListedStudy(Protocol):
+    """One row of the list; `analyses` are those that the study's AI state rests on."""
+
+    @property
+    def study(self) -> Study: ...
+    @property
+    def modalities(self) -> tuple[str, ...]: ...
+    @property
+    def body_parts(self) -> tuple[str, ...]: ...
+    @property
+    def source_ae_titles(self) -> tuple[str, ...]: ...
+    @property
+    def instances(self) -> int: ...
+    @property
+    def analyses(self) -> tuple[Analysis, ...]: ...
+    @property
+    def analysed_revision(self) -> int | None: ...
+    @property
+    def findings(self) -> tuple[Finding, ...]: ...
+
+    def as_object(self) -> dict[str, Any]:
+        """Return the study as the contract's JSON object."""
+
+
+class ListPage(Protocol):
+    """Rows in the one order, how many match in all, and the newest change that the rows contain."""
+
+    @property
+    def rows(self) -> Sequence[ListedStudy]: ...
+    @property
+    def total(self) -> int: ...
+    @property
+    def change_id(self) -> int: ...
+
+
+class Delivery(Protocol):
+    """Whether a destination has a result object: state "planned", "delivered" or "refused"."""
+
+    @property
+    def sop_instance_uid(self) -> SopInstanceUid: ...
+    @property
+    def destination(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def last_error(self) -> str: ...
+    @property
+    def delivered_at(self) -> datetime | None: ...
+
+
+class KnownStudy(Protocol):
+    """All that is known of one study."""
+
+    @property
+    def row(self) -> ListedStudy: ...
+    @property
+    def series(self) -> tuple[Series, ...]: ...
+    @property
+    def recorded(self) -> tuple[RecordedAnalysis, ...]: ...
+    @property
+    def objects(self) -> tuple[ResultObject, ...]: ...
+    @property
+    def deliveries(self) -> Sequence[Delivery]: ...
+
+
+class Rows(Protocol):
+    """The rows of the list."""
+
+    def page(self, wanted: ListFilter) -> ListPage:
+        """Return the wanted rows: earliest deadline first, ties by arrival, then by UID."""
+
+    def detail(self, uid: StudyInstanceUid) -> KnownStudy:
+        """Return one study; raises UnknownStudy."""
+
+
+class Change(Protocol):
+    """A committed change of one study; numbers grow, but may be committed out of order."""
+
+    @property
+    def change_id(self) -> int: ...
+    @property
+    def study_instance_uid(self) -> StudyInstanceUid: ...
+
+
+class ChangeFeed(Protocol):
+    """Tells which studies changed, as soon as the change is committed."""
+
+    def follow(self) -> AsyncIterator[Sequence[Change]]:
+        """Yield each batch of changes, first an empty one when in place; raises StoreUnavailable when it is lost."""
+
+    async def since(self, change_id: int) -> Sequence[Change]:
+        """Return the changes after `change_id`, perhaps some before it; raises StoreUnavailable."""
+
+
+class Credentials(Protocol):
+    """What a password is checked against."""
+
+    @property
+    def password_hash(self) -> str: ...
+    @property
+    def role(self) -> str: ...
+
+
+class OpenSession(Protocol):
+    """Who a session belongs to, and until when."""
+
+    @property
+    def account(self) -> str: ...
+    @property
+    def role(self) -> str: ...
+    @property
+    def expires_at(self) -> datetime: ...
+
+
+class Accounts(Protocol):
+    """Accounts, sessions and API tokens; tokens are known by their SHA-256 only."""
+
+    def create_account(self, name: str, password_hash: str, role: str, at: datetime) -> bool:
+        """Add an account; False, and nothing changed, where the name is taken."""
+
+    def has_account(self, name: str) -> bool: ...
+
+    def set_password_hash(self, name: str, password_hash: str) -> None: ...
+
+    def claim_attempt(self, name: str, at: datetime, locks: Sequence[timedelta]) -> Credentials | None:
+        """Count one login attempt as failed and return what to check; None for an unknown or locked account."""
+
+    def clear_failures(self, name: str) -> None: ...
+
+    def add_session(self, token_sha256: str, account: str, at: datetime, expires_at: datetime) -> None: ...
+
+    def find_session(self, token_sha256: str, at: datetime) -> OpenSession | None: ...
+
+    def remove_session(self, token_sha256: str) -> None: ...
+
+    def add_token(self, token_sha256: str, role: str, at: datetime) -> None: ...
+
+    def token_role(self, token_sha256: str) -> str | None: ...
+
+
+class Incident(Protocol):
+    """One thing that needs a person: kind "quarantine", "conflict", "refused_delivery" or "needs_attention"."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def study_instance_uid(self) -> str | None: ...
+    @property
+    def sop_instance_uid(self) -> str | None: ...
+    @property
+    def origin(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+
+
+class IncidentList(Protocol):
+    """The newest incidents of each kind, newest first, and how many there are of each."""
+
+    @property
+    def incidents(self) -> Sequence[Incident]: ...
+    @property
+    def counts(self) -> Mapping[str, int]: ...
+
+
+class Incidents(Protocol):
+    """What a person must look at."""
+
+    def newest(self, limit_per_kind: int) -> IncidentList: ...
+
+
+class StageTimes(Protocol):
+    """How long one stage took over the last hour, in seconds."""
+
+    @property
+    def stage(self) -> str: ...
+    @property
+    def studies(self) -> int: ...
+    @property
+    def median_s(self) -> float: ...
+    @property
+    def p95_s(self) -> float: ...
+
+
+class WorkloadFigures(Protocol):
+    """Counts by (status, band, AI state), oldest waiting age by band, jobs by (queue, state), stage durations."""
+
+    @property
+    def studies(self) -> Mapping[tuple[str, str, str], int]: ...
+    @property
+    def oldest_waiting_s(self) -> Mapping[str, float]: ...
+    @property
+    def jobs(self) -> Mapping[tuple[str, str], int]: ...
+    @property
+    def stages(self) -> Sequence[StageTimes]: ...
+
+
+class Workload(Protocol):
+    """How much work there is and how quickly it goes."""
+
+    def read(self) -> WorkloadFigures: ...
+
+    def ping(self) -> None:
+        """Return when the database answered; raises StoreUnavailable."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorklistServices:
+    """Everything that the web application works with."""
+
+    rows: Rows
+    changes: ChangeFeed
+    accounts: Accounts
+    incidents: Incidents
+    workload: Workload
+    clock: Clock

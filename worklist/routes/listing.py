@@ -1,0 +1,90 @@
+"""The list itself, one study of it, and what needs a person."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from triage.findings import AiState
+from triage.identifiers import StudyInstanceUid
+from triage.priority import Priority
+from worklist.access import may
+from worklist.ports import ListFilter, WorklistServices
+from worklist.roles import Permission
+from worklist.schemas import (
+    IncidentsView,
+    StudyView,
+    WorklistView,
+    incidents_view,
+    study_view,
+    worklist_view,
+)
+
+router = APIRouter(prefix="/api/v1", tags=["worklist"])
+
+MAX_ROWS = 1000
+INCIDENTS_PER_KIND = 100
+
+Uid = Annotated[str, Field(pattern=r"^[0-9.]{1,64}$")]
+
+
+class Wanted(BaseModel):
+    """Which rows are wanted; what is left out demands nothing."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(200, ge=1, le=MAX_ROWS, description="at most this many rows")
+    after: Uid | None = Field(None, description="`next_after` of the page before")
+    q: str = Field("", max_length=128, description="part of name, patient ID, accession or description; or a UID")
+    modality: str = Field("", max_length=16, description="for example CT")
+    band: str | None = Field(None, pattern="^(CRITICAL|URGENT|ROUTINE)$")
+    ai_state: AiState | None = None
+
+    def as_filter(self) -> ListFilter:
+        return ListFilter(
+            limit=self.limit,
+            after=None if self.after is None else StudyInstanceUid(self.after),
+            text=self.q.replace("\x00", "").strip(),
+            modality=self.modality.replace("\x00", "").strip().upper(),
+            band=None if self.band is None else Priority[self.band],
+            ai_state=self.ai_state,
+        )
+
+
+@router.get("/worklist", dependencies=[Depends(may(Permission.SEE_LIST))])
+def worklist(request: Request, wanted: Annotated[Wanted, Query()]) -> WorklistView:
+    """Return the list: earliest deadline first, ties by arrival, then by UID.
+
+    Whoever searches for a patient uses the POST form: what stands in a URL ends up in logs.
+    """
+    return _page(request, wanted)
+
+
+@router.post("/worklist/search", dependencies=[Depends(may(Permission.SEE_LIST))])
+def search(request: Request, wanted: Wanted) -> WorklistView:
+    """Return the list like GET /worklist, with what is looked for in the body, where no log sees it."""
+    return _page(request, wanted)
+
+
+@router.get("/studies/{study_instance_uid}", dependencies=[Depends(may(Permission.SEE_LIST))])
+def study(request: Request, study_instance_uid: Annotated[Uid, Path()]) -> StudyView:
+    """Return all that is known of one study; 404 where it was never received."""
+    services = _services(request)
+    return study_view(services.rows.detail(StudyInstanceUid(study_instance_uid)), services.clock.now())
+
+
+@router.get("/incidents", dependencies=[Depends(may(Permission.SEE_INCIDENTS))])
+def incidents(request: Request) -> IncidentsView:
+    """Return what needs a person: unreadable and conflicting objects, refused deliveries, failed studies."""
+    return incidents_view(_services(request).incidents.newest(INCIDENTS_PER_KIND))
+
+
+def _page(request: Request, wanted: Wanted) -> WorklistView:
+    services = _services(request)
+    page = services.rows.page(wanted.as_filter())
+    return worklist_view(page, wanted.limit, services.clock.now())
+
+
+def _services(request: Request) -> WorklistServices:
+    services: WorklistServices = request.app.state.services
+    return services

@@ -1,0 +1,278 @@
+"""What the API answers; the names of the contract first, what the page needs besides after them."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel
+
+from triage.findings import AiState
+from triage.identifiers import StudyInstanceUid
+from triage.priority import Priority
+from triage.study import Series, StudyStatus
+from worklist.patient_words import age_words, person_name, sex_word
+from worklist.ports import IncidentList, KnownStudy, ListedStudy, ListPage
+
+SIMULATED_WORD = "simulated"
+
+
+class FindingSummary(BaseModel):
+    """One coded finding of one model, with its probability against its operating point."""
+
+    code: str
+    scheme: str
+    meaning: str
+    probability: float
+    threshold: float
+    operating_point: str
+    flagged: bool
+    model: str
+    model_version: str
+    model_digest: str
+
+
+class RegionView(BaseModel):
+    """A box (left, top, right, bottom) in pixels of one image."""
+
+    sop_instance_uid: str
+    box: tuple[float, float, float, float]
+    probability: float
+    frame_number: int | None
+
+
+class FindingView(FindingSummary):
+    """A finding with where it is seen."""
+
+    regions: list[RegionView]
+
+
+class PatientView(BaseModel):
+    """Who the study is of, in words for the row."""
+
+    name: str
+    patient_id: str
+    age: str
+    sex: str
+
+
+class StudyFacts(BaseModel):
+    """What the list and the single study have in common; `band` is `priority` under the list's word for it."""
+
+    study_instance_uid: StudyInstanceUid
+    status: StudyStatus
+    revision: int
+    priority: str
+    deadline: datetime
+    ai_state: AiState
+    reason: str
+    instances: int
+    received_at: datetime
+    complete_at: datetime | None
+    triaged_at: datetime | None
+    delivered_at: datetime | None
+    band: str
+    order_priority: str
+    patient: PatientView
+    modalities: list[str]
+    body_parts: list[str]
+    description: str
+    accession: str
+    institution: str
+    source_ae_titles: list[str]
+    models: list[str]
+    analysed_revision: int | None
+    simulated: bool
+
+
+class WorklistRowView(StudyFacts):
+    """One row of the list."""
+
+    findings: list[FindingSummary]
+
+
+class WorklistView(BaseModel):
+    """A page of the list in its one order; `next_after` begins the next page, None when this is the last."""
+
+    rows: list[WorklistRowView]
+    total: int
+    next_after: str | None
+    change_id: int
+    server_time: datetime
+
+
+class SeriesView(BaseModel):
+    """One series as it was received; `analysed_by` names the models that saw it."""
+
+    series_instance_uid: str
+    modality: str
+    body_part: str
+    description: str
+    series_number: int | None
+    instances: int
+    analysed_by: list[str]
+
+
+class AnalysisView(BaseModel):
+    """One recorded analysis; `out_of_scope` is None when the model answered."""
+
+    model: str
+    model_version: str
+    model_digest: str
+    series_instance_uid: str
+    revision: int
+    recorded_at: datetime
+    provider: str
+    quality: list[str]
+    out_of_scope: str | None
+    reading_s: float
+    inference_s: float
+
+
+class DeliveryView(BaseModel):
+    """Whether a destination has the object: "planned", "delivered" or "refused"."""
+
+    destination: str
+    state: str
+    last_error: str
+    delivered_at: datetime | None
+
+
+class ResultObjectView(BaseModel):
+    """One written result object and where it goes."""
+
+    sop_instance_uid: str
+    kind: str
+    revision: int
+    deliveries: list[DeliveryView]
+
+
+class StudyView(StudyFacts):
+    """All that is known of one study."""
+
+    findings: list[FindingView]
+    series: list[SeriesView]
+    analyses: list[AnalysisView]
+    results: list[ResultObjectView]
+    server_time: datetime
+
+
+class IncidentView(BaseModel):
+    """One thing that needs a person."""
+
+    kind: str
+    at: datetime
+    study_instance_uid: str | None
+    sop_instance_uid: str | None
+    origin: str
+    reason: str
+
+
+class IncidentsView(BaseModel):
+    """The newest incidents of each kind, newest first, and how many there are of each."""
+
+    incidents: list[IncidentView]
+    counts: dict[str, int]
+
+
+def worklist_view(page: ListPage, limit: int, at: datetime) -> WorklistView:
+    """Return a page of the list as the API answers it."""
+    rows = [WorklistRowView.model_validate(_facts(row)) for row in page.rows]
+    return WorklistView(
+        rows=rows,
+        total=page.total,
+        next_after=rows[-1].study_instance_uid if len(rows) == limit else None,
+        change_id=page.change_id,
+        server_time=at,
+    )
+
+
+def study_view(known: KnownStudy, at: datetime) -> StudyView:
+    """Return all that is known of one study as the API answers it."""
+    return StudyView.model_validate(
+        {
+            **_facts(known.row),
+            "series": [_series_view(series, known) for series in known.series],
+            "analyses": _analysis_views(known),
+            "results": _result_views(known),
+            "server_time": at,
+        }
+    )
+
+
+def incidents_view(incidents: IncidentList) -> IncidentsView:
+    """Return the incidents as the API answers them."""
+    found = [IncidentView.model_validate(one, from_attributes=True) for one in incidents.incidents]
+    return IncidentsView(incidents=found, counts=dict(incidents.counts))
+
+
+def _facts(row: ListedStudy) -> dict[str, Any]:
+    study, header = row.study, row.study.header
+    return {
+        **row.as_object(),
+        "band": Priority(study.priority).name,
+        "order_priority": header.order_priority.strip().upper(),
+        "patient": PatientView(
+            name=person_name(header.patient_name),
+            patient_id=header.patient_id,
+            age=age_words(header.patient_age, header.patient_birth_date, study.received_at),
+            sex=sex_word(header.patient_sex),
+        ),
+        "modalities": list(row.modalities),
+        "body_parts": list(row.body_parts),
+        "description": header.study_description,
+        "accession": header.accession_number,
+        "institution": header.institution_name,
+        "source_ae_titles": list(row.source_ae_titles),
+        "models": [f"{one.model.name} {one.model.version}" for one in row.analyses if not one.out_of_scope],
+        "analysed_revision": row.analysed_revision,
+        "simulated": SIMULATED_WORD in f"{header.study_description} {header.institution_name}".lower(),
+    }
+
+
+def _series_view(series: Series, known: KnownStudy) -> SeriesView:
+    header = series.header
+    uid = header.series_instance_uid
+    seen_by = (one.analysis for one in known.recorded if one.analysis.series_instance_uid == uid)
+    return SeriesView(
+        series_instance_uid=uid,
+        modality=header.modality,
+        body_part=header.body_part,
+        description=header.series_description,
+        series_number=header.series_number,
+        instances=len(series.images),
+        analysed_by=sorted({f"{one.model.name} {one.model.version}" for one in seen_by if not one.out_of_scope}),
+    )
+
+
+def _analysis_views(known: KnownStudy) -> list[AnalysisView]:
+    return [
+        AnalysisView(
+            model=one.analysis.model.name,
+            model_version=one.analysis.model.version,
+            model_digest=one.analysis.model.digest,
+            series_instance_uid=one.analysis.series_instance_uid,
+            revision=one.revision,
+            recorded_at=one.recorded_at,
+            provider=one.analysis.provider,
+            quality=list(one.analysis.quality),
+            out_of_scope=one.analysis.out_of_scope,
+            reading_s=one.analysis.seconds.reading,
+            inference_s=one.analysis.seconds.inference,
+        )
+        for one in known.recorded
+    ]
+
+
+def _result_views(known: KnownStudy) -> list[ResultObjectView]:
+    return [
+        ResultObjectView(
+            sop_instance_uid=one.sop_instance_uid,
+            kind=one.kind,
+            revision=one.revision,
+            deliveries=[
+                DeliveryView.model_validate(delivery, from_attributes=True)
+                for delivery in known.deliveries
+                if delivery.sop_instance_uid == one.sop_instance_uid
+            ],
+        )
+        for one in known.objects
+    ]

@@ -1,0 +1,66 @@
+/** What the AI says about a study: state, finding against its operating point, model, and what it is not. */
+
+import type { ReactNode } from "react";
+import type { AiState, Finding, StudyRow } from "./api";
+import { FailedIcon, FlagIcon, NoFlagIcon, NotAnalysedIcon, WaitIcon } from "./icons";
+import { NOT_A_DIAGNOSIS, aiWords, capitalised, findingWords, isOfEarlierImages, leadingFinding, probability } from "./words";
+
+const ICONS: Record<AiState, () => ReactNode> = {
+  analysed_flagged: FlagIcon,
+  analysed_no_flag: NoFlagIcon,
+  pending: WaitIcon,
+  out_of_scope: NotAnalysedIcon,
+  failed: FailedIcon,
+};
+
+export function AiStatement({ row }: { row: StudyRow }): ReactNode {
+  const StateIcon = ICONS[row.ai_state];
+  const finding = leadingFinding(row.findings);
+  const others = row.findings.filter((one) => one.flagged && one !== finding).length;
+  const isAnswer = row.ai_state === "analysed_flagged" || row.ai_state === "analysed_no_flag";
+  return (
+    <>
+      <span className="ai-line">
+        <span className={`ai-state ai-${row.ai_state}`}>
+          <StateIcon /> {aiWords(row)}
+        </span>
+        {isAnswer && finding && <Score finding={finding} />}
+      </span>
+      {isAnswer ? (
+        <>
+          {finding && (
+            <span className={finding.flagged ? "ai-finding" : "ai-finding muted"}>
+              {findingWords(finding)}
+              {others > 0 && `, ${others} more flagged`}
+            </span>
+          )}
+          <span className="second">
+            {row.models.join(", ")} · <span className="disclaimer">{NOT_A_DIAGNOSIS}</span>
+            {isOfEarlierImages(row) && ", of earlier images"}
+          </span>
+        </>
+      ) : (
+        <>
+          <span className="second">No AI result</span>
+          <span className="second clamped ai-why">{capitalised(row.reason)}</span>
+        </>
+      )}
+    </>
+  );
+}
+
+export function Score({ finding }: { finding: Finding }): ReactNode {
+  const [value, threshold] = [probability(finding.probability), probability(finding.threshold)];
+  return (
+    <span className={finding.flagged ? "score score-flagged" : "score"}>
+      <svg className="meter" viewBox="0 0 44 10" width="44" height="10" aria-hidden="true" focusable="false">
+        <rect className="meter-ground" x="0" y="3" width="44" height="4" rx="2" />
+        <rect className="meter-value" x="0" y="3" width={44 * finding.probability} height="4" rx="2" />
+        <rect className="meter-mark" x={44 * finding.threshold - 0.75} y="0" width="1.5" height="10" />
+      </svg>
+      <span>
+        {value} <span className="score-flags">flags at {threshold}</span>
+      </span>
+    </span>
+  );
+}

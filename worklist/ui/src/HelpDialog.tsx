@@ -1,0 +1,50 @@
+import type { ReactNode } from "react";
+import { Button, Dialog, Heading, Modal, ModalOverlay } from "react-aria-components";
+import { NOT_A_DIAGNOSIS, RESEARCH_ONLY } from "./words";
+
+const KEYS: [string, string][] = [
+  ["j  or  ↓", "next study"],
+  ["k  or  ↑", "study before"],
+  ["Enter", "open the study"],
+  ["Esc", "close what is open, back to the list"],
+  ["n", "show new studies and the new order"],
+  ["/", "search"],
+  ["?", "this help"],
+];
+
+export function HelpDialog({ isOpen, onClose }: { isOpen: boolean; onClose: () => void }): ReactNode {
+  return (
+    <ModalOverlay className="overlay" isOpen={isOpen} onOpenChange={(open) => !open && onClose()} isDismissable>
+      <Modal className="modal">
+        <Dialog className="dialog">
+          <Heading slot="title">How to read the list</Heading>
+          <p>
+            The study that is due first stands first. When it is due follows from its band: the order’s own priority,
+            raised where the AI suspects something. AI raises a study and never lowers or hides one.
+          </p>
+          <p>
+            “AI: no flag” means that no model reached its operating point. It does not mean normal. A study that is
+            not analysed, or whose analysis failed, keeps the place that its order gives it.
+          </p>
+          <p>While a row has the focus or the pointer, rows stay where they are; what is new waits for “Show”.</p>
+          <dl className="keys">
+            {KEYS.map(([key, meaning]) => (
+              <div key={key}>
+                <dt>
+                  <kbd>{key}</kbd>
+                </dt>
+                <dd>{meaning}</dd>
+              </div>
+            ))}
+          </dl>
+          <p className="muted">
+            {NOT_A_DIAGNOSIS}. {RESEARCH_ONLY}.
+          </p>
+          <Button className="button button-main" onPress={onClose} autoFocus>
+            Back to the list
+          </Button>
+        </Dialog>
+      </Modal>
+    </ModalOverlay>
+  );
+}

@@ -1,0 +1,151 @@
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { useCallback, useEffect, useRef, useState, type ReactNode } from "react";
+import { ApiError, fetchIncidents, fetchWorklist, type Session, type StudyRow } from "./api";
+import { AttentionPanel } from "./AttentionPanel";
+import { setServerTime } from "./clock";
+import { useEvents } from "./events";
+import { useView } from "./filters";
+import { Footer } from "./Footer";
+import { HelpDialog } from "./HelpDialog";
+import { useStableRows } from "./order";
+import { useRefresh } from "./refresh";
+import { StudyPanel } from "./StudyPanel";
+import type { Theme } from "./theme";
+import { FilterBar, TopBar } from "./Toolbar";
+import { useListKeys } from "./keys";
+import { Worklist, type WorklistHandle } from "./Worklist";
+
+const PAGE_ROWS = 200;
+const MOST_ROWS = 1000;
+
+interface Props {
+  session: Session;
+  theme: Theme;
+  onTheme: () => void;
+  onLogout: () => void;
+  onExpired: () => void;
+}
+
+export function ListPage({ session, theme, onTheme, onLogout, onExpired }: Props): ReactNode {
+  const [view, changeView] = useView();
+  const [q, setQ] = useState("");
+  const [limit, setLimit] = useState(PAGE_ROWS);
+  const [isHeld, setHeld] = useState(false);
+  const [helpIsOpen, setHelpOpen] = useState(false);
+  const list = useRef<WorklistHandle>(null);
+
+  const refresh = useRefresh();
+  const liveness = useEvents(refresh);
+
+  const wanted = { limit, q, band: view.band, modality: view.modality, ai_state: view.ai };
+  const page = useQuery({
+    queryKey: ["worklist", wanted],
+    queryFn: ({ signal }) => fetchWorklist(wanted, signal),
+    placeholderData: keepPreviousData,
+    refetchInterval: (query) => pauseFor(query.state.data?.rows, liveness === "live"),
+  });
+  const incidents = useQuery({
+    queryKey: ["incidents"],
+    queryFn: ({ signal }) => fetchIncidents(signal),
+    refetchInterval: 15_000,
+  });
+
+  useExpiry([page.error, incidents.error], onExpired);
+  useEffect(() => {
+    if (page.data) setServerTime(page.data.server_time);
+  }, [page.data]);
+
+  const viewName = JSON.stringify({ ...wanted, limit: 0 });
+  const settled = page.isPlaceholderData ? undefined : page.data?.rows;
+  const stable = useStableRows(settled, viewName, isHeld);
+  const rows = settled ? stable.rows : (page.data?.rows ?? []);
+
+  const open = useCallback((uid: string) => changeView({ study: uid, panel: "" }), [changeView]);
+  const close = useCallback(() => {
+    changeView({ study: "", panel: "" });
+    list.current?.focusCurrent();
+  }, [changeView]);
+  useListKeys({
+    list,
+    panelIsOpen: Boolean(view.study || view.panel),
+    isAside: helpIsOpen,
+    onClose: close,
+    onHelp: () => setHelpOpen(true),
+    onApply: stable.apply,
+  });
+  useTitle(rows);
+
+  const canGrow = page.data !== undefined && page.data.total > limit && limit < MOST_ROWS;
+  return (
+    <div className={view.study || view.panel ? "page with-panel" : "page"}>
+      <TopBar
+        session={session}
+        theme={theme}
+        liveness={liveness}
+        attention={total(incidents.data?.counts)}
+        attentionIsOpen={view.panel === "attention"}
+        onAttention={() => changeView({ panel: view.panel ? "" : "attention", study: "" })}
+        onSearch={setQ}
+        onSearchDone={() => list.current?.focusCurrent()}
+        onHelp={() => setHelpOpen(true)}
+        onTheme={onTheme}
+        onLogout={onLogout}
+      />
+      <FilterBar
+        view={view}
+        onView={changeView}
+        waiting={stable.waiting}
+        onApply={stable.apply}
+        shown={rows.length}
+        total={page.data?.total}
+        hasSearch={q !== ""}
+      />
+      <main className="list-area">
+        <Worklist
+          ref={list}
+          rows={rows}
+          total={page.data?.total ?? 0}
+          isLoading={page.isPending}
+          openStudy={view.study}
+          isFiltered={Boolean(q || view.band || view.modality || view.ai)}
+          onOpen={open}
+          onHeld={setHeld}
+          onMore={canGrow ? () => setLimit((before) => Math.min(MOST_ROWS, before + PAGE_ROWS)) : undefined}
+        />
+      </main>
+      {view.study && <StudyPanel uid={view.study} onClose={close} />}
+      {view.panel && !view.study && <AttentionPanel incidents={incidents} onOpen={open} onClose={close} />}
+      <Footer
+        liveness={liveness}
+        updatedAt={page.dataUpdatedAt}
+        failed={page.isError || page.isRefetchError}
+        session={session}
+      />
+      <HelpDialog isOpen={helpIsOpen} onClose={() => setHelpOpen(false)} />
+    </div>
+  );
+}
+
+/** Images that arrive change no study's state, so the count of a study that receives is asked for. */
+function pauseFor(rows: StudyRow[] | undefined, isLive: boolean): number {
+  if (!isLive) return 5_000;
+  return rows?.some((row) => row.status === "RECEIVING") ? 3_000 : 30_000;
+}
+
+function useExpiry(errors: unknown[], onExpired: () => void): void {
+  const isExpired = errors.some((error) => error instanceof ApiError && error.status === 401);
+  useEffect(() => {
+    if (isExpired) onExpired();
+  }, [isExpired, onExpired]);
+}
+
+function useTitle(rows: StudyRow[]): void {
+  const critical = rows.filter((row) => row.band === "CRITICAL").length;
+  useEffect(() => {
+    document.title = critical ? `${critical} critical · Acuity` : "Acuity";
+  }, [critical]);
+}
+
+function total(counts: Partial<Record<string, number>> | undefined): number {
+  return Object.values(counts ?? {}).reduce<number>((sum, count) => sum + (count ?? 0), 0);
+}

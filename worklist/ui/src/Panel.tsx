@@ -1,0 +1,45 @@
+import { useEffect, useRef, type ReactNode } from "react";
+import { Button } from "react-aria-components";
+import { CloseIcon } from "./icons";
+
+interface Props {
+  title: string;
+  subtitle?: ReactNode;
+  onClose: () => void;
+  children: ReactNode;
+}
+
+/** What stands beside the list; when it opens its heading takes the focus, so that a screen reader begins there. */
+export function Panel({ title, subtitle, onClose, children }: Props): ReactNode {
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    heading.current?.focus({ preventScroll: true });
+  }, []);
+  return (
+    <aside className="panel" aria-label={title}>
+      <header className="panel-head">
+        <div>
+          <h2 ref={heading} tabIndex={-1}>
+            {title}
+          </h2>
+          {subtitle}
+        </div>
+        <Button className="button button-quiet button-icon" onPress={onClose} aria-label="Close (Esc)">
+          <CloseIcon />
+        </Button>
+      </header>
+      <div className="panel-body" tabIndex={0} role="group" aria-label={`${title}: content`}>
+        {children}
+      </div>
+    </aside>
+  );
+}
+
+export function Section({ title, children }: { title: string; children: ReactNode }): ReactNode {
+  return (
+    <section className="section">
+      <h3>{title}</h3>
+      {children}
+    </section>
+  );
+}

@@ -1,0 +1,106 @@
+import { memo, type ReactNode } from "react";
+import type { StudyRow } from "./api";
+import { AiStatement } from "./AiStatement";
+import { useNow } from "./clock";
+import { BandIcon, OverdueIcon, Spinner } from "./icons";
+import { BAND_WORDS, capitalised, clockTime, counted, duration, withoutSimulated } from "./words";
+
+interface Props {
+  row: StudyRow;
+  place: number;
+  isStop: boolean;
+  isOpen: boolean;
+  onFocus: (uid: string) => void;
+  onOpen: (uid: string) => void;
+}
+
+export const Row = memo(function Row({ row, place, isStop, isOpen, onFocus, onOpen }: Props): ReactNode {
+  const uid = row.study_instance_uid;
+  return (
+    <tr
+      data-uid={uid}
+      className={`row row-${row.band.toLowerCase()}`}
+      aria-rowindex={place + 2}
+      aria-selected={isOpen}
+      tabIndex={isStop ? 0 : -1}
+      onFocus={() => onFocus(uid)}
+      onClick={() => onOpen(uid)}
+      onKeyDown={(event) => {
+        if (event.key === "Enter") onOpen(uid);
+      }}
+    >
+      <td className="col-due">
+        <DueIn deadline={row.deadline} />
+      </td>
+      <td className="col-band">
+        <span className={`band band-${row.band.toLowerCase()}`}>
+          <BandIcon band={row.band} /> {BAND_WORDS[row.band]}
+        </span>
+        <span className="second">{row.order_priority ? `Order: ${row.order_priority}` : "Order: none"}</span>
+      </td>
+      <td className="col-why">
+        <span className="clamped" title={row.reason}>
+          {capitalised(row.reason)}
+        </span>
+      </td>
+      <td className="col-ai">
+        <AiStatement row={row} />
+      </td>
+      <td className="col-patient">
+        <span className="first">{row.patient.name || "No name"}</span>
+        <span className="second">{patientLine(row)}</span>
+      </td>
+      <td className="col-study">
+        <span className="first">
+          {[...row.modalities, ...row.body_parts].join(" ") || "No images yet"}
+        </span>
+        <span className="second clamped">{withoutSimulated(row.description) || "No description"}</span>
+        {row.simulated && <span className="badge">SIMULATED</span>}
+      </td>
+      <td className="col-received">
+        <Received row={row} />
+      </td>
+    </tr>
+  );
+});
+
+function patientLine(row: StudyRow): string {
+  return [row.patient.age, row.patient.sex, row.patient.patient_id && `ID ${row.patient.patient_id}`]
+    .filter(Boolean)
+    .join(" · ");
+}
+
+export function DueIn({ deadline }: { deadline: string }): ReactNode {
+  const seconds = Math.round((Date.parse(deadline) - useNow()) / 1000);
+  if (seconds >= 0)
+    return (
+      <span className="due">
+        <span className="due-word">due in</span> <span className="due-time">{duration(seconds)}</span>
+      </span>
+    );
+  return (
+    <span className="due due-over">
+      <span className="due-word">
+        <OverdueIcon /> over by
+      </span>{" "}
+      <span className="due-time">{duration(seconds)}</span>
+    </span>
+  );
+}
+
+function Received({ row }: { row: StudyRow }): ReactNode {
+  const now = useNow();
+  const images = counted(row.instances, "image", "images");
+  return (
+    <>
+      <span className="first">{clockTime(row.received_at, now)}</span>
+      {row.status === "RECEIVING" ? (
+        <span className="second receiving">
+          <Spinner /> receiving, {images}
+        </span>
+      ) : (
+        <span className="second">{images}</span>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,31 @@
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { ApiError } from "./api";
+import { App } from "./App";
+import "./style/colours.css";
+import "./style/controls.css";
+import "./style/bars.css";
+import "./style/list.css";
+import "./style/panel.css";
+import "./style/edges.css";
+
+const queries = new QueryClient({
+  defaultOptions: {
+    queries: {
+      retry: (failures, error) => !(error instanceof ApiError && error.status < 500) && failures < 2,
+      refetchOnWindowFocus: true,
+      networkMode: "always",
+    },
+  },
+});
+
+const place = document.getElementById("page");
+if (place)
+  createRoot(place).render(
+    <StrictMode>
+      <QueryClientProvider client={queries}>
+        <App />
+      </QueryClientProvider>
+    </StrictMode>,
+  );

@@ -1,0 +1,26 @@
+/** Asks the server again after a change: at once, but never twice at the same time and in a flood twice a second. */
+
+import { useQueryClient } from "@tanstack/react-query";
+import { useCallback, useRef } from "react";
+
+const PAUSE_MS = 500;
+
+export function useRefresh(): () => void {
+  const queries = useQueryClient();
+  const state = useRef({ isRunning: false, isWanted: false });
+
+  return useCallback(() => {
+    state.current.isWanted = true;
+    if (state.current.isRunning) return;
+    state.current.isRunning = true;
+    void (async () => {
+      while (state.current.isWanted) {
+        // Noted before asking: a change that comes while the answer is on its way leads to one more question.
+        state.current.isWanted = false;
+        await queries.invalidateQueries({ predicate: (query) => query.queryKey[0] !== "session" });
+        await new Promise((resolve) => window.setTimeout(resolve, PAUSE_MS));
+      }
+      state.current.isRunning = false;
+    })();
+  }, [queries]);
+}
