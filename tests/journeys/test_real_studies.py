@@ -13,7 +13,7 @@ pytestmark = [
     pytest.mark.timeout(400),
 ]
 FREE_PORTS = "[dicom]\nport = 0\n[web]\nport = 0\n[storage]\nmin_free_gb = 0.1\n"
-BLEEDING, SOUND = ("51", "70"), "56"
+BLEEDING, SOUND = ("66", "87"), "56"
 
 
 def three_patients(shared_data: Path, folder: Path) -> Path:
