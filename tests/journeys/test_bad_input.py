@@ -19,7 +19,8 @@ SETTINGS = "[dicom]\nport = 0\n[web]\nport = 0\n[storage]\nmin_free_gb = 0.1\n"
 def changed(source: Path, target: Path, **attributes: object) -> Path:
     """Write a copy of a DICOM file as an instance of its own study, with some attributes changed or removed."""
     image = dcmread(source)
-    image.StudyInstanceUID = f"{image.StudyInstanceUID}.9"[-64:]
+    image.StudyInstanceUID, image.SOPInstanceUID = "2.25.900", f"2.25.9{int(target.stem.encode().hex(), 16)}"
+    image.file_meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID
     for keyword, value in attributes.items():
         if value is None:
             delattr(image, keyword)
