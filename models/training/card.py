@@ -66,8 +66,9 @@ Looks for intracranial haemorrhage (SNOMED CT {spec.code.value}) on non-contrast
 **AI result, not a diagnosis. Research use only. Not a medical device.** "No flag" does not mean "normal".
 
 ## What it is
-- {report.members} small residual networks with a top-down path, averaged; each answers a map of logits per slice. The
-  logit of a slice is the mean of the highest cells of the map, so the map shows what the answer rests on.
+- {report.members} small residual networks with a top-down path; each answers a map of logits per slice, and its logit
+  of the slice is the mean of the highest cells of its map. Logits and maps are averaged over the networks, so the
+  map shows what the answer rests on.
 - Input: {preparation.rows}x{preparation.columns} cells around the skull, found from the bone, upright;
   {low:g} to {high:g} HU; channels: {", ".join(preparation.channels)}.
 - Score of a study: slice logits, {smoothing}the mean of the {aggregation.top_slices} highest; then Platt scaling.

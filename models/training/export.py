@@ -28,10 +28,12 @@ class Parity:
 
 
 class ServingNetwork(nn.Module):
-    """Several networks as one: their maps are averaged, and the averaged map is pooled.
+    """Several networks as one: each pools its own map, and their logits are averaged.
 
-    Outputs "logits" (n, 1), "subtype_logits" (n, labels - 1), "map" (n, rows / 4, columns / 4), whose highest cells
-    are the logit, and "embedding" (n, d), the members' embeddings side by side.
+    Peaks of five maps seldom fall on the same cell, so the pooled average map lies lower than the average of the pooled
+    maps: on the study logits of CT-ICH by 0.3, and thresholds chosen on single networks would flag too little.
+    Outputs "logits" (n, 1), "subtype_logits" (n, labels - 1), "map" (n, rows / 4, columns / 4), the average map, and
+    "embedding" (n, d), the members' embeddings side by side.
     """
 
     def __init__(self, members: Sequence[HaemorrhageNetwork]) -> None:
@@ -41,7 +43,7 @@ class ServingNetwork(nn.Module):
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         answers = [member(image) for member in self.members]
         maps = torch.stack([one for one, _ in answers]).mean(dim=0)
-        logits = pooled(maps)
+        logits = torch.stack([pooled(one) for one, _ in answers]).mean(dim=0)
         return logits[:, :1], logits[:, 1:], maps[:, 0], torch.cat([embedding for _, embedding in answers], dim=1)
 
 

@@ -35,8 +35,8 @@ PATIENT = SenderLimits(connect_s=10, association_s=20, answer_s=20, silence_s=20
 
 
 def path_of(program: str) -> str | None:
-    # Debian keeps Orthanc in /usr/sbin, which is not on everybody's PATH.
-    return shutil.which(program, path=os.environ.get("PATH", "") + os.pathsep + "/usr/sbin")
+    # Debian keeps Orthanc in /usr/sbin; pynetdicom brings scripts named like DCMTK's tools into a virtual environment.
+    return shutil.which(program, path=os.pathsep.join(("/usr/bin", "/usr/sbin", "/usr/local/bin")))
 
 
 def needs(program: str) -> pytest.MarkDecorator:
