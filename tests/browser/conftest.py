@@ -43,13 +43,18 @@ def worklist(engine: Engine) -> Iterator[Worklist]:
         yield Worklist(url, Department(engine))
 
 
+def chromium_path() -> str | None:
+    """Return where the distribution's Chromium is, None where it is not installed."""
+    return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """One Chromium for the tests of a module; without it they are skipped.
 
     Not for the whole session: Playwright keeps an event loop running in this thread, and other tests need their own.
     """
-    executable = shutil.which("chromium") or shutil.which("chromium-browser")
+    executable = chromium_path()
     if executable is None:
         pytest.skip("Chromium is not installed (apt-get install chromium)")
     with sync_playwright() as playwright:

@@ -1,0 +1,55 @@
+"""Screenshots of the documents, of the real platform with simulated scanners: `python -m tests.screenshots`."""
+
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from tests.browser.conftest import CHROMIUM_ARGUMENTS, chromium_path
+from tests.running import PASSWORD, RunningAcuity, acuity_up, wait_for
+
+TARGET = Path(__file__).resolve().parents[1] / "docs" / "screenshots"
+SETTINGS = "[dicom]\nport = 0\n[web]\nport = 0\n"
+SIZE = {"width": 1440, "height": 900}
+STUDIES = 14
+
+
+def main() -> None:
+    """Write docs/screenshots/*.png."""
+    TARGET.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, acuity_up(Path(folder) / "home", SETTINGS, "--simulator") as running:
+        wait_for(lambda: enough(running), 240, running.studies)
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=chromium_path(), args=CHROMIUM_ARGUMENTS)
+            for scheme, suffix in (("dark", ""), ("light", "-light")):
+                page = browser.new_page(viewport=SIZE, color_scheme=scheme)
+                take(page, running.url, suffix)
+            browser.close()
+
+
+def enough(running: RunningAcuity) -> bool:
+    studies = running.studies()
+    done = [one for one in studies if one["ai_state"] != "pending"]
+    return len(done) >= STUDIES and studies[0]["status"] == "DELIVERED"
+
+
+def take(page: Page, url: str, suffix: str) -> None:
+    """Log in, and keep the list and the first study beside it."""
+    page.goto(url)
+    page.locator("input").nth(0).fill("admin")
+    if not suffix:
+        page.screenshot(path=TARGET / "login.png")
+    page.locator("input").nth(1).fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.get_by_text("not a diagnosis").first.wait_for()
+    page.wait_for_timeout(1000)
+    page.screenshot(path=TARGET / f"worklist{suffix}.png")
+    if not suffix:
+        page.keyboard.press("j")
+        page.keyboard.press("Enter")
+        page.wait_for_timeout(1500)
+        page.screenshot(path=TARGET / "study.png")
+
+
+if __name__ == "__main__":
+    main()
