@@ -39,14 +39,15 @@ def resampled_planes(
 ) -> tuple[Placement, NDArray[np.float32], NDArray[np.float32]]:
     """Return the grid's place, the windowed slices on it and where the inside of the skull lies (0 or 1).
 
-    Both arrays have shape (slices, rows, columns); the first is still in the unit of the volume.
+    Both arrays have shape (slices, rows, columns); the first lies in the preparation's `value_range`: still in the unit
+    of the volume, or, between percentiles, from 0 to 1.
     """
-    windowed = np.clip(volume.values, *preparation.window)
+    windowed = _windowed(volume.values, preparation)
     if preparation.crop == "head":
         placement = place_on_head(windowed, preparation.rows, preparation.columns)
     else:
         placement = whole_image(windowed.shape[1:], preparation.rows, preparation.columns)
-    planes = placement.sample(_slabs(windowed, volume, preparation), outside=preparation.window[0])
+    planes = placement.sample(_slabs(windowed, volume, preparation), outside=preparation.value_range[0])
     return placement, planes, inside_skull(planes) if "inside" in preparation.channels else np.zeros_like(planes)
 
 
@@ -73,6 +74,14 @@ def neighbour_step(volume: Volume, preparation: Preparation) -> int:
     """Return how many slices away the channels "previous" and "next" are taken: about `slab_mm`, at least one."""
     between_slices = volume.spacing_mm[0]
     return max(1, round(preparation.slab_mm / between_slices)) if between_slices else 1
+
+
+def _windowed(values: NDArray[np.float32], preparation: Preparation) -> NDArray[np.float32]:
+    if preparation.normalisation == "window":
+        return np.clip(values, *preparation.window)
+    low, high = np.percentile(values, preparation.window)
+    scaled = (values - low) / max(float(high - low), float(np.finfo(np.float32).tiny))
+    return np.asarray(np.clip(scaled, 0, 1), dtype=np.float32)
 
 
 def _slabs(windowed: NDArray[np.float32], volume: Volume, preparation: Preparation) -> NDArray[np.float32]:

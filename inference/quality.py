@@ -121,6 +121,8 @@ def _turned(volume: Volume, spec: TriageSpec, _brain: _Brain | None) -> str | No
 
 
 def _outside_window(volume: Volume, spec: TriageSpec, _brain: _Brain | None) -> str | None:
+    if spec.preparation.normalisation == "percentiles":
+        return None
     low, high = spec.preparation.window
     share = float(((volume.values > low) & (volume.values < high)).mean())
     if share >= MIN_SHARE_IN_WINDOW:

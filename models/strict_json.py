@@ -32,8 +32,9 @@ class Fields:
             raise self.wrong(key, value, needed)
         return value
 
-    def one_of(self, key: str, allowed: tuple[Choice, ...]) -> Choice:
-        value = self._value(key)
+    def one_of(self, key: str, allowed: tuple[Choice, ...], absent: Choice | None = None) -> Choice:
+        """Return one of `allowed`; `absent`, where that is given, when the key is not there."""
+        value = self._value(key) if absent is None else self.values.get(key, absent)
         for choice in allowed:
             if value == choice:
                 return choice

@@ -12,6 +12,7 @@ from triage.selection import Acceptance
 SPEC_FILE = "configs/triage.json"
 Unit = Literal["HU", "stored"]
 Crop = Literal["head", "none"]
+Normalisation = Literal["window", "percentiles"]
 Channel = Literal["this", "previous", "next", "mirrored", "inside"]
 DisplayPolicy = Literal["localising", "triage_only"]
 
@@ -21,6 +22,8 @@ class Preparation:
     """How a volume becomes the tensor of the network.
 
     `window` clips the values (HU for CT); `centre` and `scale` make them (value - centre) / scale afterwards.
+    With `normalisation` "percentiles", for images without a unit, `window` names two percentiles of the volume's own
+    values instead; they become 0 and 1, what lies beyond is clipped, and `centre` and `scale` count from there.
     `crop` "head" places the network's grid on the inside of the skull; "none" on the whole image.
     Volumes with slices nearer than `slab_mm` are averaged over a slab of that thickness, and the channels "previous"
     and "next" come from the slice about `slab_mm` away; where the spacing is not known, from the next slice.
@@ -36,6 +39,12 @@ class Preparation:
     columns: int
     channels: tuple[Channel, ...]
     slab_mm: float
+    normalisation: Normalisation = "window"
+
+    @property
+    def value_range(self) -> tuple[float, float]:
+        """Lowest and highest value before `centre` and `scale` apply."""
+        return self.window if self.normalisation == "window" else (0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +84,16 @@ class OperatingPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Segmentation:
+    """How the network's map becomes a mask: cells whose probability reaches `threshold`, in pieces of at least
+    `min_share` of the image. `code` is what the mask shows (a segmented property type, PS3.16 CID 7159 and others)."""
+
+    threshold: float
+    min_share: float
+    code: Code
+
+
+@dataclass(frozen=True, slots=True)
 class TriageSpec:
     """The whole of `configs/triage.json`."""
 
@@ -93,6 +112,7 @@ class TriageSpec:
     display_policy: DisplayPolicy
     licence: str
     citation: str
+    segmentation: Segmentation | None = None
 
     @property
     def active(self) -> OperatingPoint:
@@ -129,6 +149,7 @@ def read_triage_spec(folder: Path) -> TriageSpec:
         display_policy=fields.one_of("display_policy", get_args(DisplayPolicy)),
         licence=fields.text("licence"),
         citation=fields.text("citation"),
+        segmentation=_segmentation(fields),
     )
 
 
@@ -155,6 +176,8 @@ def _acceptance(fields: Fields) -> Acceptance:
         max_obliquity_degrees=fields.number("max_obliquity_degrees", low=0, high=90),
         min_rows=fields.whole("min_rows", low=1),
         slice_wise=fields.flag("slice_wise", absent=False),
+        required_words=fields.texts("required_words") if "required_words" in fields.values else (),
+        stills=fields.flag("stills", absent=False),
     )
 
 
@@ -177,6 +200,7 @@ def _preparation(fields: Fields) -> Preparation:
         columns=fields.whole("columns", low=16, high=4096),
         channels=tuple(channel for name in chosen for channel in channels if channel == name),
         slab_mm=fields.number("slab_mm", low=0),
+        normalisation=fields.one_of("normalisation", get_args(Normalisation), absent="window"),
     )
 
 
@@ -199,6 +223,18 @@ def _curve(fields: Fields) -> LogisticCurve:
     if slope <= 0:
         raise fields.wrong("slope", slope, "a number above 0, so that a higher logit is a higher probability")
     return LogisticCurve(slope, fields.number("intercept"))
+
+
+def _segmentation(fields: Fields) -> Segmentation | None:
+    if fields.values.get("segmentation") is None:
+        return None
+    fields = fields.object("segmentation")
+    fields.only("threshold", "min_share", "code")
+    return Segmentation(
+        fields.number("threshold", low=0, high=1),
+        fields.number("min_share", low=0, high=1),
+        _code(fields.object("code")),
+    )
 
 
 def _operating_point(fields: Fields) -> OperatingPoint:

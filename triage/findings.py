@@ -53,6 +53,30 @@ class Region:
 
 
 @dataclass(frozen=True, slots=True)
+class Mask:
+    """The pixels of one image (or one frame of it) that belong to the suspected lesion.
+
+    `packed` holds rows x columns bits, row after row, eight to a byte with the first pixel in the highest bit, the last
+    byte filled with zeros; compressed by zlib and written in base64, so that a mask is a short text.
+    """
+
+    sop_instance_uid: SopInstanceUid
+    rows: int
+    columns: int
+    packed: str
+    frame_number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A number about the suspected lesion: what was measured, the value, and its unit in UCUM ("mm", "mL")."""
+
+    quantity: Code
+    value: float
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
 class ImageScore:
     """The calibrated probability of one image (or one frame of it), in the order of the volume."""
 
@@ -63,7 +87,10 @@ class ImageScore:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One coded finding of one model on one study; flagged when `probability` reaches `threshold`."""
+    """One coded finding of one model on one study; flagged when `probability` reaches `threshold`.
+
+    `masks` outline what `segmented` names, on the images of the volume in their order, those without any left out.
+    """
 
     code: Code
     probability: float
@@ -73,6 +100,9 @@ class Finding:
     model: ModelIdentity
     regions: tuple[Region, ...] = ()
     image_scores: tuple[ImageScore, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
+    masks: tuple[Mask, ...] = ()
+    segmented: Code | None = None
 
     @property
     def flagged(self) -> bool:

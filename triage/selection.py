@@ -16,8 +16,9 @@ class Acceptance:
 
     `body_parts` and `excluded_words` are compared without regard to case: body parts with Body Part Examined
     (0018,0015) or, where the scanner left that empty, as words of the descriptions; excluded words with the words of
-    the series description and the protocol name. A model that looks at slices one by one (`slice_wise`) may see
-    slices at uneven distances, as long as neighbours touch; any other needs an even volume.
+    the series description and the protocol name, of which one must be among `required_words` where there are any.
+    A model that looks at slices one by one (`slice_wise`) may see slices at uneven distances, as long as neighbours
+    touch; any other needs an even volume. With `stills` each image stands for itself, and they may differ in size.
     """
 
     modalities: tuple[str, ...]
@@ -32,6 +33,8 @@ class Acceptance:
     max_obliquity_degrees: float = 90.0
     min_rows: int = 1
     slice_wise: bool = False
+    required_words: tuple[str, ...] = ()
+    stills: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +96,11 @@ def _against_labels(series: Series, acceptance: Acceptance) -> str:
         return f"body part {header.body_part}, needed {acceptance.body_parts[0]}"
     if wanted and not header.body_part and not described & wanted:
         return f"body part not stated, needed {acceptance.body_parts[0]}"
-    excluded = _words(header.series_description, header.protocol_name) & {w.upper() for w in acceptance.excluded_words}
-    if excluded:
+    said = _words(header.series_description, header.protocol_name)
+    if excluded := said & {word.upper() for word in acceptance.excluded_words}:
         return f"description says {min(excluded)}"
+    if acceptance.required_words and not said & {word.upper() for word in acceptance.required_words}:
+        return f"description does not say {' or '.join(acceptance.required_words)}"
     return ""
 
 
