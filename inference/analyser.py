@@ -2,16 +2,19 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
 
 from inference.decoder_process import DecoderProcess
 from inference.dicom_volume import read_volume
 from inference.onnx_runtime import open_onnx
-from inference.postprocess import findings_from
+from inference.postprocess import findings_from, joined
 from inference.preprocess import prepare
 from inference.quality import QualityReport, assess
-from inference.runtime import ProviderPolicy, Runtime, TensorContract
+from inference.runtime import Outputs, ProviderPolicy, Runtime, TensorContract
 from inference.stacking import rule_for
 from inference.volume import Volume
 from models.bundle import Bundle
@@ -24,6 +27,7 @@ from triage.study import Series
 
 INPUT_NAME = "image"
 OUTPUT_NAMES = ("logits", "map", "embedding")
+NOVELTY = "novelty"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +99,7 @@ class BundleAnalyser:
         """
         bundle = self._in_service(model)
         started = self._seconds()
-        volume = read_volume(series, rule_for(bundle.spec.accepts), self._decoder)
-        answer = self.analyse_volume(bundle, volume)
+        answer = joined_answers([self.analyse_volume(bundle, volume) for volume in self._volumes(bundle, series)])
         elapsed = self._seconds() - started
         return Analysis(
             model=model,
@@ -122,8 +125,19 @@ class BundleAnalyser:
         started = self._seconds()
         prepared = prepare(volume, bundle.spec)
         outputs = runtime.run(prepared.tensor)
+        if strange := unlike_training(outputs, bundle.spec):
+            return VolumeAnswer(QualityReport(quality.notes, strange), (), runtime.provider, self._seconds() - started)
         findings = findings_from(outputs, prepared, volume, bundle.spec, bundle.identity)
         return VolumeAnswer(quality, findings, runtime.provider, self._seconds() - started)
+
+    def _volumes(self, bundle: Bundle, series: Series) -> Iterator[Volume]:
+        """Read the series as one volume, or, for a model of stills, each of its files as one."""
+        rule = rule_for(bundle.spec.accepts)
+        if not bundle.spec.accepts.stills:
+            yield read_volume(series, rule, self._decoder)
+            return
+        for file in series.files:
+            yield read_volume([Path(file.path)], rule, self._decoder)
 
     def _in_service(self, model: ModelIdentity) -> Bundle:
         bundle = self._bundles.get(model)
@@ -150,7 +164,30 @@ class BundleAnalyser:
         return open_onnx(bundle.onnx_path, tensor_contract(bundle.spec), self._policy, self._threads)
 
 
+def joined_answers(answers: Sequence[VolumeAnswer]) -> VolumeAnswer:
+    """Return one answer for the images of a series; refused only when every one of them is."""
+    given = [answer for answer in answers if answer.findings]
+    notes = tuple(dict.fromkeys(note for answer in answers for note in answer.quality.notes))
+    seconds = sum(answer.inference_seconds for answer in answers)
+    if not given:
+        return VolumeAnswer(QualityReport(notes, answers[0].quality.refusal), (), answers[0].provider, seconds)
+    refusals = dict.fromkeys(answer.quality.refusal for answer in answers if answer.quality.refusal)
+    quality = QualityReport((*notes, *(f"left out: {refusal}" for refusal in refusals)), None)
+    return VolumeAnswer(quality, (joined([answer.findings[0] for answer in given]),), given[0].provider, seconds)
+
+
+def unlike_training(outputs: Outputs, spec: TriageSpec) -> str | None:
+    """Return why the images are not what the model was trained on, None where they are or the model cannot tell.
+
+    The median over the images decides, so that a few odd slices at the ends of a volume refuse nothing.
+    """
+    if spec.novelty_limit is None or (found := float(np.median(outputs[NOVELTY]))) <= spec.novelty_limit:
+        return None
+    return f"unlike the images the model was trained on (novelty {found:.1f}, at most {spec.novelty_limit:.1f})"
+
+
 def tensor_contract(spec: TriageSpec) -> TensorContract:
     """Return what the network of a bundle takes and gives."""
     preparation = spec.preparation
-    return TensorContract(INPUT_NAME, len(preparation.channels), preparation.rows, preparation.columns, OUTPUT_NAMES)
+    names = OUTPUT_NAMES if spec.novelty_limit is None else (*OUTPUT_NAMES, NOVELTY)
+    return TensorContract(INPUT_NAME, len(preparation.channels), preparation.rows, preparation.columns, names)

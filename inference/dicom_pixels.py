@@ -26,13 +26,21 @@ UNSPECIFIED = "US"
 CT_CLASSES = (CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage)
 
 
+COLOUR_DIFFERENCE = 48
+"""Channels of a pixel that differ by more than this, of 255, are seen as colour; lossy grey stays well below."""
+
+
 @dataclass(frozen=True, slots=True)
 class FramePixels:
-    """One frame: `values` float32, shape (rows, columns); `scale` is Rescale Type ("HU", "CPS", …), "" for none."""
+    """One frame: `values` float32, shape (rows, columns); `scale` is Rescale Type ("HU", "CPS", …), "" for none.
+
+    `coloured` is the share of pixels that are seen as colour.
+    """
 
     values: NDArray[np.float32]
     unit: Unit
     scale: str
+    coloured: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +61,7 @@ def frame_pixels(dataset: Dataset, pixels: DecodedPixels) -> tuple[FramePixels, 
         UnsupportedPixels: the pixels are in colour and no ultrasound, or have no usable scale.
     """
     if not pixels.is_grey:
-        return tuple(
-            FramePixels(_luminance(array, dataset, pixels.photometric), "stored", "") for array in pixels.array
-        )
+        return tuple(_colour_frame(array, dataset, pixels.photometric) for array in pixels.array)
     if pixels.photometric not in ("MONOCHROME1", "MONOCHROME2"):
         uid = dataset.SOPInstanceUID
         raise UnsupportedPixels(f"{uid}: {pixels.photometric} with one sample, needed MONOCHROME1 or MONOCHROME2")
@@ -159,7 +165,7 @@ def _padding(array: NDArray[Any], stored: NDArray[Any], dataset: Dataset) -> NDA
     return np.asarray((stored >= low) & (stored <= high))
 
 
-def _luminance(array: NDArray[Any], dataset: Dataset, photometric: str) -> NDArray[np.float32]:
+def _colour_frame(array: NDArray[Any], dataset: Dataset, photometric: str) -> FramePixels:
     """Return a colour ultrasound frame as grey from 0 to 255: its luminance, as a grey screen shows it."""
     uid = dataset.SOPInstanceUID
     if dataset.get("Modality") != "US":
@@ -175,5 +181,6 @@ def _luminance(array: NDArray[Any], dataset: Dataset, photometric: str) -> NDArr
         photometric = "RGB"
     if photometric != "RGB" or array.shape[-1] != 3:
         raise UnsupportedPixels(f"{uid}: colour pixels in {photometric}, needed what decodes to RGB")
-    full_scale = np.iinfo(array.dtype).max
-    return np.asarray(array.astype(np.float32) @ np.array(LUMINANCE, dtype=np.float32) * np.float32(255 / full_scale))
+    scaled = array.astype(np.float32) * np.float32(255 / np.iinfo(array.dtype).max)
+    coloured = float((scaled.max(axis=-1) - scaled.min(axis=-1) > COLOUR_DIFFERENCE).mean())
+    return FramePixels(np.asarray(scaled @ np.array(LUMINANCE, dtype=np.float32)), "stored", "", coloured)

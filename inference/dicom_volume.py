@@ -74,6 +74,7 @@ def read_volume(
         origin_mm=stack.origin_mm,
         orientation=stack.orientation,
         slice_step_mm=stack.slice_step_mm,
+        coloured=max(one.pixels.coloured for one in ordered),
     )
 
 

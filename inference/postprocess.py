@@ -1,15 +1,17 @@
 """From what a network says about slices to one coded finding about the study."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from inference.masks import masks_on_images, measurements_of, packed_masks
 from inference.preprocess import Prepared
 from inference.volume import Volume
 from models.triage_spec import Aggregation, LogisticCurve, TriageSpec
-from triage.findings import Finding, ImageScore, ModelIdentity, Region
+from triage.findings import Finding, ImageScore, Mask, Measurement, ModelIdentity, Region
 
 MAX_REGIONS = 5
 MIN_REGION_CELLS = 2
@@ -24,6 +26,8 @@ def findings_from(
 ) -> tuple[Finding, ...]:
     """Return the one finding of `spec`, with a probability for every image and, when flagged, boxes.
 
+    A model that segments gives masks of every image, flagged or not, and what they measure.
+
     Args:
         outputs: of the network, "logits" (slices, 1) and "map" (slices, rows, columns), the map's logits on a grid
             that covers the same square as the tensor.
@@ -37,6 +41,7 @@ def findings_from(
     probability = float(calibrated(np.array([study_logit(logits, spec.aggregation)]), spec.calibration.study)[0])
     point = spec.active
     show = probability >= point.threshold and spec.display_policy == "localising"
+    masks, measurements = _outlined(outputs["map"], prepared, volume, spec)
     return (
         Finding(
             code=spec.code,
@@ -52,8 +57,37 @@ def findings_from(
                     volume.sop_instance_uids, image_probabilities, volume.frame_numbers, strict=True
                 )
             ),
+            measurements=measurements,
+            masks=masks,
+            segmented=spec.segmentation.code if spec.segmentation else None,
         ),
     )
+
+
+def joined(findings: Sequence[Finding]) -> Finding:
+    """Return one finding for images that were analysed each for itself: the most suspicious one speaks for the study.
+
+    Scores and masks of all images are kept in their order, boxes where they are strongest.
+    """
+    highest = max(findings, key=lambda finding: finding.probability)
+    regions = sorted((region for one in findings for region in one.regions), key=lambda region: -region.probability)
+    return replace(
+        highest,
+        regions=tuple(regions[:MAX_REGIONS]),
+        image_scores=tuple(score for one in findings for score in one.image_scores),
+        masks=tuple(mask for one in findings for mask in one.masks),
+    )
+
+
+def _outlined(
+    maps: NDArray[np.float32], prepared: Prepared, volume: Volume, spec: TriageSpec
+) -> tuple[tuple[Mask, ...], tuple[Measurement, ...]]:
+    if spec.segmentation is None:
+        return (), ()
+    rows, columns = volume.values.shape[1:]
+    masks = masks_on_images(maps, prepared.placement, (rows, columns), spec.segmentation)
+    measured = measurements_of(masks, volume.spacing_mm, even=volume.slice_step_mm is not None)
+    return packed_masks(masks, volume), measured
 
 
 def study_logit(slice_logits: NDArray[np.float64], aggregation: Aggregation) -> float:

@@ -33,6 +33,9 @@ MIN_SHARE_IN_WINDOW = 0.02
 MIN_MAIN_DIRECTION = 0.5
 """Cosine between the rows of an axial image and the patient's left, and between its columns and the back."""
 
+MAX_COLOURED = 0.02
+"""Words, rulers and makers' marks in colour fill less; a Doppler box or an elastogram fills more."""
+
 NOISY_HU = 10.0
 """Standard deviation of noise in brain; routine head CT is made for about 3 to 6 HU."""
 
@@ -118,6 +121,12 @@ def _turned(volume: Volume, spec: TriageSpec, _brain: _Brain | None) -> str | No
     if volume.orientation[0] >= MIN_MAIN_DIRECTION and volume.orientation[4] >= MIN_MAIN_DIRECTION:
         return None
     return "images are turned or mirrored: rows must run to the patient's left and columns to the back"
+
+
+def _in_colour(volume: Volume, _spec: TriageSpec, _brain: _Brain | None) -> str | None:
+    if volume.coloured <= MAX_COLOURED:
+        return None
+    return f"{volume.coloured:.0%} of the pixels in colour, as in Doppler and elastography: needed grey images"
 
 
 def _outside_window(volume: Volume, spec: TriageSpec, _brain: _Brain | None) -> str | None:
@@ -213,6 +222,7 @@ REFUSALS: tuple[_Check, ...] = (
     _not_numbers,
     _constant,
     _beyond_ct_scale,
+    _in_colour,
     _turned,
     _inverted,
     _outside_window,

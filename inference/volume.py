@@ -24,7 +24,8 @@ class Volume:
     columns and then of increasing rows, `slice_step_mm` the way from one slice to the next (for a single slice its
     unit normal, for slices at uneven distances None), all in the patient coordinate system (LPS) and all None where
     the images do not say.
-    Images are never flipped: rows and columns are those of the image matrix.
+    Images are never flipped: rows and columns are those of the image matrix. `coloured` is the largest share of an
+    image's pixels that came in colour; `values` are their luminance.
     """
 
     values: NDArray[np.float32]
@@ -35,6 +36,7 @@ class Volume:
     origin_mm: Vector | None = None
     orientation: Cosines | None = None
     slice_step_mm: Vector | None = None
+    coloured: float = 0.0
 
     @property
     def affine(self) -> NDArray[np.float64]:

@@ -95,7 +95,11 @@ class Segmentation:
 
 @dataclass(frozen=True, slots=True)
 class TriageSpec:
-    """The whole of `configs/triage.json`."""
+    """The whole of `configs/triage.json`.
+
+    With a `novelty_limit` the network has an output "novelty": how far an image lies from those it was trained on, 1
+    being usual. Above the limit the model does not answer.
+    """
 
     name: str
     version: str
@@ -113,6 +117,7 @@ class TriageSpec:
     licence: str
     citation: str
     segmentation: Segmentation | None = None
+    novelty_limit: float | None = None
 
     @property
     def active(self) -> OperatingPoint:
@@ -150,6 +155,7 @@ def read_triage_spec(folder: Path) -> TriageSpec:
         licence=fields.text("licence"),
         citation=fields.text("citation"),
         segmentation=_segmentation(fields),
+        novelty_limit=None if fields.values.get("novelty_limit") is None else fields.number("novelty_limit", low=0),
     )
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import monai
@@ -100,7 +101,7 @@ def write_configs(folder: Path, spec: TriageSpec) -> None:
     content = dataclasses.asdict(spec) | {"raises_to": spec.raises_to.name}
     write_json(folder / SPEC_FILE, content)
     write_json(folder / METADATA_FILE, _metadata())
-    write_json(folder / "configs/inference.json", _inference())
+    write_json(folder / "configs/inference.json", inference_config(OUTPUTS))
     (folder / "LICENSE").write_text(_LICENCE, encoding="utf-8")
 
 
@@ -175,7 +176,7 @@ def _output_formats() -> dict[str, object]:
     }
 
 
-def _inference() -> dict[str, object]:
+def inference_config(outputs: Sequence[str]) -> dict[str, object]:
     """Return a config that `monai.bundle run` executes: `image` names a .npy file with a prepared tensor."""
     return {
         "imports": ["$import numpy", "$import onnxruntime"],
@@ -184,7 +185,7 @@ def _inference() -> dict[str, object]:
         "output": "output.npz",
         "providers": ["CPUExecutionProvider"],
         "session": "$onnxruntime.InferenceSession(@bundle_root + '/models/model.onnx', providers=@providers)",
-        "names": list(OUTPUTS),
+        "names": list(outputs),
         "answers": "$dict(zip(@names, @session.run(@names, {'image': numpy.load(@image)})))",
         "run": ["$numpy.savez(@output, **@answers)"],
     }

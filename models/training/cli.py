@@ -4,45 +4,101 @@ import argparse
 import json
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from models.training.bundle_files import NAME
 from models.training.ct_head_haemorrhage import Request, train
 from models.training.fit import FitPlan
+from models.training.lesion_fit import Watcher
+from models.training.lesion_recipe import Recipe
+from models.training.lesion_training import LesionRequest, train_lesions
+from models.training.mr_brain_flair import RECIPE as MR_BRAIN_FLAIR
+from models.training.us_breast_lesion import RECIPE as US_BREAST_LESION
+from models.training.xr_chest_opacity import RECIPE as XR_CHEST_OPACITY
 from triage.errors import AcuityError
 
 DONE, FAILED, WRONG_INPUT = 0, 1, 2
+RECIPES = (US_BREAST_LESION, MR_BRAIN_FLAIR, XR_CHEST_OPACITY)
+SHIPPED = Path(__file__).parents[1] / "bundles"
+
+Train: TypeAlias = Callable[[argparse.Namespace], Any]
+
+log = logging.getLogger(__name__)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the recipe that is named; its report goes to standard output as one JSON document."""
     parser = argparse.ArgumentParser(prog="acuity-train", description="Train a model from its data set.")
     recipes = parser.add_subparsers(dest="recipe", required=True)
-    head = recipes.add_parser(NAME, help="intracranial haemorrhage on head CT")
-    head.add_argument("--data", type=Path, required=True, help="folder with dataset.toml, labels.csv and images")
-    head.add_argument("--phantoms", type=Path, help="folder of the same form with simulated heads")
-    head.add_argument("--out", type=Path, help="the bundle's folder; default: the one in this package")
-    head.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    head.add_argument("--epochs", type=int, default=FitPlan().epochs, help="default: %(default)s")
-    head.add_argument("--slices-per-epoch", type=int, default=FitPlan().slices_per_epoch, help="default: %(default)s")
-    head.add_argument("--folds", type=int, default=5, help="default: %(default)s")
+    _add_head_ct(_with_common(recipes.add_parser(NAME, help="intracranial haemorrhage on head CT")))
+    for recipe in RECIPES:
+        _add_lesions(_with_common(recipes.add_parser(recipe.name, help=recipe.task)), recipe)
     chosen = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(message)s")
-    shipped = Path(__file__).parents[1] / "bundles" / NAME
-    request = Request(
-        data=chosen.data,
-        bundle_folder=chosen.out or shipped,
-        phantoms=chosen.phantoms,
-        device=chosen.device,
-        folds=chosen.folds,
-        plan=FitPlan(epochs=chosen.epochs, slices_per_epoch=chosen.slices_per_epoch),
-    )
+    run: Train = chosen.run
     try:
-        report = train(request)
+        report = run(chosen)
     except AcuityError as problem:
         sys.stderr.write(f"{problem}\n")
         return WRONG_INPUT
     sys.stdout.write(json.dumps(asdict(report), indent=2) + "\n")
     return DONE
+
+
+def _with_common(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    parser.add_argument("--data", type=Path, required=True, help="folder with dataset.toml, labels.csv and images")
+    parser.add_argument("--out", type=Path, help="the bundle's folder; default: the one in this package")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    return parser
+
+
+def _add_head_ct(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--phantoms", type=Path, help="folder of the same form with simulated heads")
+    parser.add_argument("--epochs", type=int, default=FitPlan().epochs, help="default: %(default)s")
+    parser.add_argument("--slices-per-epoch", type=int, default=FitPlan().slices_per_epoch, help="default: %(default)s")
+    parser.add_argument("--folds", type=int, default=5, help="default: %(default)s")
+    parser.set_defaults(run=_train_head_ct)
+
+
+def _add_lesions(parser: argparse.ArgumentParser, recipe: Recipe) -> None:
+    parser.add_argument("--kept", type=Path, help="folder for the networks of finished folds; default: beside --out")
+    parser.add_argument("--others", type=Path, nargs="*", default=[], help="data sets that the gate should refuse")
+    if recipe.pretraining:
+        parser.add_argument("--pretrain", type=Path, help="data set to begin with; no figure comes from it")
+    parser.set_defaults(run=lambda chosen: _train_lesions(chosen, recipe))
+
+
+def _train_head_ct(chosen: argparse.Namespace) -> Any:
+    request = Request(
+        data=chosen.data,
+        bundle_folder=chosen.out or SHIPPED / NAME,
+        phantoms=chosen.phantoms,
+        device=chosen.device,
+        folds=chosen.folds,
+        plan=FitPlan(epochs=chosen.epochs, slices_per_epoch=chosen.slices_per_epoch),
+    )
+    return train(request)
+
+
+def _train_lesions(chosen: argparse.Namespace, recipe: Recipe) -> Any:
+    bundle = chosen.out or SHIPPED / recipe.name
+    request = LesionRequest(
+        recipe=recipe,
+        data=chosen.data,
+        bundle_folder=bundle,
+        kept=chosen.kept or bundle.with_name(f".{recipe.name}-folds"),
+        pretrain=getattr(chosen, "pretrain", None),
+        others=tuple(chosen.others),
+        device=chosen.device,
+    )
+    return train_lesions(request, _log_progress)
+
+
+def _log_progress(what: str) -> Watcher:
+    def watch(epoch: int, epochs: int, loss: float) -> None:
+        log.info("%s: epoch %d of %d, mean loss %.4f", what, epoch, epochs, loss)
+
+    return watch

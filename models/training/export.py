@@ -47,7 +47,9 @@ class ServingNetwork(nn.Module):
         return logits[:, :1], logits[:, 1:], maps[:, 0], torch.cat([embedding for _, embedding in answers], dim=1)
 
 
-def export_onnx(network: ServingNetwork, example: NDArray[np.float32], target: Path) -> None:
+def export_onnx(
+    network: nn.Module, example: NDArray[np.float32], target: Path, outputs: Sequence[str] = OUTPUTS
+) -> None:
     """Write `network` to `target` as ONNX with its weights inside, input "image", any number of slices."""
     batch = torch.export.Dim("slices", min=1, max=4096)
     program = torch.onnx.export(
@@ -55,7 +57,7 @@ def export_onnx(network: ServingNetwork, example: NDArray[np.float32], target: P
         (torch.from_numpy(example),),
         dynamo=True,
         input_names=["image"],
-        output_names=list(OUTPUTS),
+        output_names=list(outputs),
         opset_version=OPSET,
         dynamic_shapes={"image": {0: batch}},
         verbose=False,
@@ -69,7 +71,9 @@ def export_onnx(network: ServingNetwork, example: NDArray[np.float32], target: P
     target.write_bytes(model.SerializeToString(deterministic=True))
 
 
-def check_parity(network: ServingNetwork, onnx_path: Path, slices: NDArray[np.float32]) -> Parity:
+def check_parity(
+    network: nn.Module, onnx_path: Path, slices: NDArray[np.float32], outputs: Sequence[str] = OUTPUTS
+) -> Parity:
     """Return the largest difference of any output between torch and ONNX Runtime on `slices`."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
@@ -80,7 +84,7 @@ def check_parity(network: ServingNetwork, onnx_path: Path, slices: NDArray[np.fl
         with torch.inference_mode():
             expected = network(torch.from_numpy(part))
         begin = perf_counter()
-        found = session.run(list(OUTPUTS), {"image": part})
+        found = session.run(list(outputs), {"image": part})
         seconds += perf_counter() - begin
         for one, other in zip(expected, found, strict=True):
             worst = max(worst, float(np.abs(one.numpy() - other).max()))

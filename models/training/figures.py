@@ -96,7 +96,7 @@ def clustered_auc(truth: list[NDArray[np.bool_]], scores: list[Scores], seed: in
             return float("nan")
         return auc(picked, np.concatenate([scores[index] for index in chosen]))
 
-    return _bootstrapped(area, len(truth), seed)
+    return bootstrapped(area, len(truth), seed)
 
 
 def exact_proportion(successes: int, trials: int) -> Estimate:
@@ -110,7 +110,8 @@ def rounded(value: float) -> float:
     return round(value, 4)
 
 
-def _bootstrapped(figure: Callable[[NDArray[np.int64]], float], patients: int, seed: int) -> Estimate:
+def bootstrapped(figure: Callable[[NDArray[np.int64]], float], patients: int, seed: int) -> Estimate:
+    """Return `figure` of all patients, its interval from drawing the indices of patients with replacement."""
     random = np.random.default_rng(seed)
     samples = np.array([figure(random.integers(0, patients, patients)) for _ in range(REPETITIONS)])
     low, high = np.nanpercentile(samples, [2.5, 97.5])

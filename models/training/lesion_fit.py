@@ -90,7 +90,7 @@ def fit(
         network.train()
         total = []
         for indices in _epoch(images, chosen, plan, random):
-            planes, lesion = varied(*_batch(images, indices, preparation), plan.variation, torch_random)
+            planes, lesion = varied(*batch_of(images, indices, preparation), plan.variation, torch_random)
             image = network_input(planes, preparation).to(device=device, memory_format=torch.channels_last)
             with _mixed(device):
                 value = _loss(network(image), images, indices, lesion.to(device), plan)
@@ -128,7 +128,7 @@ def predict(
     network.eval().to(device)
     with torch.inference_mode():
         for start in range(0, len(chosen), 64):
-            planes, _ = _batch(images, chosen[start : start + 64], preparation)
+            planes, _ = batch_of(images, chosen[start : start + 64], preparation)
             image = network_input(planes, preparation).to(device=device, memory_format=torch.channels_last)
             found = network(image)
             logits.append(found[0].float().cpu().numpy())
@@ -143,7 +143,8 @@ def network_input(planes: Tensor, preparation: Preparation) -> Tensor:
     return (planes * (high - low) + low - preparation.centre) / preparation.scale
 
 
-def _batch(images: ImageSet, indices: NDArray[np.int64], preparation: Preparation) -> tuple[Tensor, Tensor]:
+def batch_of(images: ImageSet, indices: NDArray[np.int64], preparation: Preparation) -> tuple[Tensor, Tensor]:
+    """Return the channels (n, channels, rows, columns) and the lesion (n, 1, rows, columns) of some images, 0 to 1."""
     source = {"this": indices, "previous": images.before[indices], "next": images.after[indices]}
     planes = np.stack([images.planes[source[name]] for name in preparation.channels], axis=1)
     lesion = images.lesion[indices][:, np.newaxis]

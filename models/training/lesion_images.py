@@ -66,10 +66,10 @@ def read_image_set(folder: Path, preparation: Preparation, targets: Targets) -> 
         InvalidDataset: a file or a column is missing.
     """
     try:
-        columns = _columns(folder)
+        name, columns = _described(folder)
         with (folder / "labels.csv").open(newline="", encoding="utf-8") as file:
             rows = _in_order(list(csv.DictReader(file)), columns)
-        return _image_set(folder, rows, columns, preparation, targets)
+        return _image_set(folder, name, rows, columns, preparation, targets)
     except (OSError, KeyError, ValueError) as problem:
         raise InvalidDataset(f"{folder.name}: {type(problem).__name__} {problem}") from problem
 
@@ -85,16 +85,17 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
     return read_grey(path) > 127
 
 
-def _columns(folder: Path) -> Mapping[str, str]:
+def _described(folder: Path) -> tuple[str, Mapping[str, str]]:
     path = folder / "dataset.toml"
     if not path.is_file():
-        return {"image": "image", "study": "image", "patient": "patient"}
-    columns = tomllib.loads(path.read_text(encoding="utf-8"))["columns"]
-    return {key: value for key, value in columns.items() if isinstance(value, str)}
+        return folder.name, {"image": "image", "study": "image", "patient": "patient"}
+    description = tomllib.loads(path.read_text(encoding="utf-8"))
+    columns = {key: value for key, value in description["columns"].items() if isinstance(value, str)}
+    return str(description["name"]), columns
 
 
 def _image_set(
-    folder: Path, rows: list[Row], columns: Mapping[str, str], preparation: Preparation, targets: Targets
+    folder: Path, name: str, rows: list[Row], columns: Mapping[str, str], preparation: Preparation, targets: Targets
 ) -> ImageSet:
     files = tuple(folder / row[columns["image"]] for row in rows)
     masks = tuple(folder / row[columns["mask"]] if row.get(columns.get("mask", "")) else None for row in rows)
@@ -111,7 +112,7 @@ def _image_set(
         placements.extend([placement] * (stop - start))
     before, after = _neighbours(rows, columns)
     return ImageSet(
-        name=folder.name,
+        name=name,
         digest=digest.hexdigest(),
         folder=folder,
         rows=tuple(rows),

@@ -61,7 +61,6 @@ class Recipe:
     weaknesses: tuple[str, ...]
     fold_column: str = ""
     subgroups: tuple[str, ...] = ()
-    leave_out: str = ""
     pretraining: Pretraining | None = None
     references: tuple[str, ...] = field(default_factory=tuple)
 

@@ -67,7 +67,6 @@ RECIPE = Recipe(
     display_policy="localising",
     segmentation=Segmentation(threshold=0.5, min_share=0.0005, code=Code("52988006", "SCT", "Lesion")),
     subgroups=("institution",),
-    leave_out="institution",
     licence="CC-BY-NC-SA-4.0",
     licence_text="CC BY 3.0 (images) and CC BY-NC-SA 4.0 (masks)",
     citation=(

@@ -65,7 +65,6 @@ RECIPE = Recipe(
     display_policy="localising",
     segmentation=Segmentation(threshold=0.5, min_share=0.001, code=LESION),
     subgroups=("device", "birads"),
-    leave_out="device",
     licence="CC-BY-4.0",
     licence_text="permissive, with citation",
     citation=(

@@ -83,7 +83,6 @@ RECIPE = Recipe(
     display_policy="localising",
     segmentation=None,
     subgroups=("view", "sex"),
-    leave_out="view",
     licence="CC-BY-4.0",
     licence_text="no restrictions (NIH Clinical Center) and, for pretraining, CC BY 4.0",
     citation=(

@@ -1,0 +1,181 @@
+"""The model card of a planar model: words around figures that the recipe computed, so that none is typed by hand."""
+
+from dataclasses import dataclass
+
+from models.training.card import shown
+from models.training.export import Parity
+from models.training.lesion_figures import LesionFigures
+from models.training.lesion_gate import GateFigures
+from models.training.lesion_recipe import Recipe
+from models.training.shortcuts import Shortcuts
+from models.triage_spec import TriageSpec
+
+
+@dataclass(frozen=True, slots=True)
+class LesionReport:
+    """All that the recipe measured; `docs/figures.json` is exactly this."""
+
+    figures: LesionFigures
+    gate: GateFigures
+    shortcuts: Shortcuts
+    parity: Parity
+    members: int
+    parameters: int
+    command: str
+
+
+def card_text(report: LesionReport, recipe: Recipe, spec: TriageSpec, weights_sha256: str) -> str:
+    """Return `docs/README.md` of the bundle as Markdown."""
+    sections = (
+        _what_it_is(report, recipe, spec, weights_sha256),
+        _use_and_data(recipe, spec),
+        _figures(report, recipe),
+        _subgroups(report.figures),
+        _operating_points(report.figures, spec),
+        _gate(report.gate),
+        _weaknesses(recipe),
+        _how_to_repeat(report),
+    )
+    return "\n".join(section for section in sections if section)
+
+
+ANSWERS = {
+    "map": "The logit of an image is the mean of its map's highest cells: the map shows what the answer rests on.",
+    "head": "The logit of an image comes from features inside the outlined lesion, around it and overall.",
+}
+
+
+def _what_it_is(report: LesionReport, recipe: Recipe, spec: TriageSpec, weights_sha256: str) -> str:
+    preparation = spec.preparation
+    low, high = (f"{edge:g}" for edge in preparation.window)
+    values = f"values from {low} to {high}"
+    if preparation.normalisation == "percentiles":
+        values = f"values from percentile {low} to percentile {high} of the volume or image"
+    shows = "outlines the lesion" if spec.segmentation else "points at what raised the score; it does not measure"
+    return f"""# {spec.name} {spec.version}
+
+{recipe.description} Finding: {spec.code.meaning} ({spec.code.scheme} {spec.code.value}), {spec.site.meaning}.
+
+**AI result, not a diagnosis. Research use only. Not a medical device.** "No flag" does not mean "normal".
+
+## What it is
+- {report.members} small residual networks with a top-down path ({report.parameters} parameters each), one per fold,
+  their logits and maps averaged. {ANSWERS[recipe.plan.network.answer]}
+- Input: {preparation.rows}x{preparation.columns} cells over the whole image; channels: {", ".join(preparation.channels)};
+  {values}.
+- The map {shows}. Score of a study: that of its most suspicious image; Platt scaling.
+- Weights: `models/model.onnx`, SHA-256 `{weights_sha256}`.
+"""
+
+
+def _use_and_data(recipe: Recipe, spec: TriageSpec) -> str:
+    return f"""## Intended use
+To order a reading list in research and demonstration: a flag raises a study, nothing ever lowers one.
+Not for diagnosis, and not for: {recipe.not_for}.
+
+## Data and licence
+{spec.citation}. Licence of the data: {recipe.licence_text}; of the weights: {spec.licence}.
+{recipe.data_words}
+"""
+
+
+def _figures(report: LesionReport, recipe: Recipe) -> str:
+    figures, shortcuts, parity = report.figures, report.shortcuts, report.parity
+    forest = "a random forest in the same folds; what remains without seeing a lesion"
+    rows = [("image AUC", shown(figures.image_auc), "other sites, makers and protocols")]
+    if figures.study_auc is not None and figures.studies != figures.labelled_images:
+        rows.append(("study AUC", shown(figures.study_auc), "a real list, where few are positive"))
+    if figures.masks is not None:
+        masks, per = figures.masks, figures.masks.counted_per
+        rows += [
+            (
+                f"Dice per {per}, mean",
+                shown(masks.dice_mean),
+                f"{masks.compared} compared, {masks.missed} missed count 0",
+            ),
+            (f"Dice per {per}, median", f"{masks.dice_median:.3f}", "one reader's outline is not the truth"),
+            ("highest cell of the map inside the lesion", shown(masks.peak_inside), "images with a lesion only"),
+            ("share of the map inside the lesion", f"{masks.map_share_inside:.3f}", "the same"),
+        ]
+    rows += [
+        ("Brier score, images", f"{figures.image_brier:.3f}", "calibration elsewhere: fitted on these very scores"),
+        ("shortcut: 16x16 thumbnail, image AUC", f"{shortcuts.thumbnail_16:.3f}", forest),
+        ("shortcut: outer frame only, image AUC", f"{shortcuts.outer_frame:.3f}", "the same"),
+        ("shortcut: width, height, file size, image AUC", f"{shortcuts.size_only:.3f}", "the same"),
+        (
+            "largest difference torch to ONNX Runtime",
+            f"{parity.max_abs_difference:.1e}",
+            f"other execution providers; {parity.slices} real images, CPU",
+        ),
+        ("seconds per image, one CPU thread", f"{parity.seconds_per_slice:.3f}", "the network only, on a busy machine"),
+    ]
+    table = "\n".join(f"| {name} | {value} | {limit} |" for name, value, limit in rows)
+    return f"""## Figures
+{figures.patients} patients, {figures.images} images, {figures.labelled_images} with a label, of which
+{figures.positive_images} positive. Cross-validated by patient in {recipe.folds} folds, each patient scored by the one
+network that did not see it. 95 % intervals from drawing patients with replacement.
+
+| figure | value | what this does not show |
+|---|---|---|
+{table}
+"""
+
+
+def _subgroups(figures: LesionFigures) -> str:
+    if not figures.subgroups:
+        return ""
+    rows = "\n".join(
+        f"| {one.column} {one.value} | {one.images} | {one.positive_images} "
+        f"| {shown(one.image_auc) if one.image_auc else 'too few to say'} |"
+        for one in figures.subgroups
+    )
+    return f"""### Subgroups
+| subgroup | images | positive | image AUC |
+|---|---|---|---|
+{rows}
+"""
+
+
+def _operating_points(figures: LesionFigures, spec: TriageSpec) -> str:
+    rows = "\n".join(
+        f"| {one.point.name}{' (active)' if one.point.name == spec.active_operating_point else ''} "
+        f"| {one.point.threshold:.3f} | {shown(one.sensitivity)} | {shown(one.specificity)} |"
+        for one in figures.at_thresholds
+    )
+    return f"""### Operating points
+Thresholds on the calibrated probability, counted per {figures.counted}, chosen on the very scores that they are judged
+by here: on other patients expect less. Exact (Clopper-Pearson) 95 % intervals, entries taken as independent.
+
+| operating point | threshold | sensitivity | specificity |
+|---|---|---|---|
+{rows}
+"""
+
+
+def _gate(gate: GateFigures) -> str:
+    rows = "\n".join(f"| {one.kind} | {one.images} | {shown(one.share)} |" for one in (gate.in_scope, *gate.others))
+    return f"""### The gate
+Images further than {gate.limit:.2f} from the training set (1 is usual) are out of scope. The limit was chosen on the
+unseen in-scope images of the first line. Headers (modality, body part, description) and colour are judged before.
+
+| kind of image | images | share refused |
+|---|---|---|
+{rows}
+"""
+
+
+def _weaknesses(recipe: Recipe) -> str:
+    lines = "\n".join(f"- {one}" for one in recipe.weaknesses)
+    return f"""## Known weaknesses
+{lines}
+- The interpretation of a probability depends on how common lesions are; it was fitted where they are common.
+"""
+
+
+def _how_to_repeat(report: LesionReport) -> str:
+    return f"""## How these figures came about
+`{report.command}`
+
+It wrote this card, `docs/figures.json` (all figures) and `docs/training-log.json` (plan, data digest, versions, losses,
+folds, out-of-fold logits). On a CPU the same versions give the same weights; seconds per image differ.
+"""
