@@ -73,6 +73,10 @@ class BundleAnalyser:
             for bundle in self._bundles.values()
         )
 
+    def serves(self, model: ModelIdentity) -> bool:
+        """Return whether `model` is in service."""
+        return model in self._bundles
+
     def put_in_service(self, bundle: Bundle) -> None:
         """Take one more bundle; it is loaded at its first use."""
         self._bundles[bundle.identity] = bundle

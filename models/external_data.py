@@ -77,4 +77,6 @@ def _messages() -> Mapping[str, Any]:
             )
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
-    return {name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"acuity.onnx.{name}")) for name in MESSAGES}
+    return {
+        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"acuity.onnx.{name}")) for name in MESSAGES
+    }

@@ -50,7 +50,7 @@ def bundle_places(extra_folder: Path | None = None, installed_folder: Path | Non
 
 
 def find_bundle(wanted: str, extra_folder: Path | None = None, installed_folder: Path | None = None) -> Bundle:
-    """Return the bundle `wanted`, in the words that `fits` knows; a name alone means the shipped one where there is one.
+    """Return the bundle `wanted`, in the words that `fits` knows; a name alone means the shipped one if there is one.
 
     Raises:
         InvalidBundle: there is none, with the names of those that there are; or more than one installed version fits.

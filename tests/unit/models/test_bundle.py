@@ -18,7 +18,9 @@ def write_bundle(folder: Path, name: str = "a-model", version: str = "1.0.0") ->
     bundle = folder / name
     for part in ("configs", "models", "docs"):
         (bundle / part).mkdir(parents=True)
-    (bundle / "configs/triage.json").write_text(json.dumps(SOUND | {"name": name, "version": version}), encoding="utf-8")
+    (bundle / "configs/triage.json").write_text(
+        json.dumps(SOUND | {"name": name, "version": version}), encoding="utf-8"
+    )
     (bundle / "configs/metadata.json").write_text(json.dumps({"version": version}), encoding="utf-8")
     (bundle / "models/model.onnx").write_bytes(b"")
     (bundle / "docs/README.md").write_text("card", encoding="utf-8")
@@ -211,7 +213,9 @@ def test_a_bundle_is_found_by_name_by_version_and_by_digest(tmp_path: Path) -> N
     assert second.spec.version == "2.0.0"
     assert find_bundle(f"a-model@{second.identity.digest[:8]}", installed_folder=tmp_path) == second
     assert find_bundle(full_name(second.identity), installed_folder=tmp_path) == second
-    with pytest.raises(InvalidBundle, match=r"a-model: fits a-model@1\.0\.0-.*, a-model@2\.0\.0-.*, needed one of them"):
+    with pytest.raises(
+        InvalidBundle, match=r"a-model: fits a-model@1\.0\.0-.*, a-model@2\.0\.0-.*, needed one of them"
+    ):
         find_bundle("a-model", installed_folder=tmp_path)
 
 
