@@ -73,14 +73,17 @@ def register_found(rows: ModelRows, settings: Settings) -> Found:
     return Found(added, tuple(broken))
 
 
-def require_known(found: Found, rows: ModelRows) -> None:
-    """Refuse to start where a bundle that does not verify was never registered: no study would tell of it.
+def register_at_start(rows: ModelRows, settings: Settings) -> None:
+    """Register what lies on this machine; refuse to start where a broken bundle was never registered.
 
-    One that was registered is no reason to stop: its studies fail, each with the reason, and all others go on.
+    No study would tell of that one. One that was registered is no reason to stop: its studies fail, each with the
+    reason, and all others go on.
 
     Raises:
-        InvalidBundle: there is one; the message names the file.
+        InvalidBundle: there is one that was never registered; the message names the file.
     """
+    found = register_found(rows, settings)
+    found.tell()
     known = {one.record.identity.name for one in rows.all()}
     for place, problem in found.broken:
         if place.name not in known:

@@ -1,15 +1,13 @@
-"""`acuity migrate`: the database schema, brought up to date, with a first account and the bundles of this machine."""
+"""`acuity migrate`: the database schema, brought up to date, with a first account."""
 
 import argparse
 
-from deploy.bundles import register_found, require_known
 from deploy.clock import SystemClock
 from deploy.opened import opened_database
 from deploy.process import settings_of
 from deploy.settings import Settings
 from storage.accounts import AccountRows
 from storage.database import connect, migrate
-from storage.model_registry import ModelRows
 from worklist.auth import ensure_admin
 
 
@@ -22,19 +20,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def prepare_database(url: str, settings: Settings) -> None:
-    """Leave the database with the newest schema, the bundles registered, and an account to log in with.
-
-    A new password is printed once.
-
-    Raises:
-        InvalidBundle: a bundle that was never registered does not verify.
-    """
+    """Leave the database with the newest schema and an account to log in with, whose new password is printed once."""
     engine = connect(url)
     migrate(engine)
-    rows = ModelRows(engine)
-    found = register_found(rows, settings)
-    found.tell()
-    require_known(found, rows)
     password = ensure_admin(AccountRows(engine), settings.admin_password, SystemClock())
     engine.dispose()
     if password is not None:

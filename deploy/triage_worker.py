@@ -6,7 +6,7 @@ import asyncio
 import structlog
 from procrastinate import App
 
-from deploy.bundles import register_found
+from deploy.bundles import register_at_start
 from deploy.clock import SystemClock
 from deploy.jobs import BackOff, open_queue, run_worker
 from deploy.process import process
@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     with process(options, "work triage") as own:
         engine = connect(own.database_url)
         rows = ModelRows(engine)
-        register_found(rows, own.settings).tell()
+        register_at_start(rows, own.settings)
         analyser = active_models(own.settings, rows)
         analyser.warm_up()
         transactions = DatabaseTransactions(engine)

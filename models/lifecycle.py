@@ -106,13 +106,13 @@ def reason_to_adopt(
     """Return why a bundle that was not known before is active from the start; None where a person has to decide.
 
     A bundle that somebody installed never is. One that ships with Acuity, or lies in the folder of the settings, is
-    where its task never had an active model, and where it lies in the place of the active one with a new version: an
+    where its task never had an active model, and where it came as a new version in the place of the active one: an
     upgrade has brought it. Other files under the version that is registered are no upgrade.
     """
     if found.origin is Origin.INSTALLED:
         return None
     for one in models:
-        if one.state is ModelState.ACTIVE and one.record.folder == found.folder:
+        if one.state is ModelState.ACTIVE and _has_place_of(found, one.record):
             old, new = one.record.identity.version, found.identity.version
             return None if old == new else f"came in the place of version {old}"
     had_one = any(one.task == found.task and one.after is ModelState.ACTIVE for one in history)
@@ -126,8 +126,14 @@ def displaced_by(found: ModelRecord, models: Iterable[RegisteredModel]) -> tuple
         for one in models
         if one.state is ModelState.ACTIVE
         and one.record.identity != found.identity
-        and (one.record.task == found.task or one.record.folder == found.folder)
+        and (one.record.task == found.task or _has_place_of(found, one.record))
     )
+
+
+def _has_place_of(found: ModelRecord, earlier: ModelRecord) -> bool:
+    """Return whether `found` came where `earlier` was; an upgrade may lie beside the old version, in another folder."""
+    same = (found.origin, found.identity.name) == (earlier.origin, earlier.identity.name)
+    return same and found.origin is not Origin.INSTALLED
 
 
 def rollback_target(history: Iterable[HistoryEntry], active_id: int | None) -> int | None:

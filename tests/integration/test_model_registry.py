@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from deploy.bundles import load_registered, problems_of, register_found, require_known
+from deploy.bundles import load_registered, problems_of, register_at_start, register_found
 from deploy.serving import ActiveModels
 from deploy.settings import Settings, SettingsFile, read_settings
 from inference.analyser import BundleAnalyser
@@ -201,14 +201,13 @@ def test_a_broken_bundle_stops_the_first_start_and_no_later_one(rows, settings):
     (folder / "docs/README.md").write_bytes(b"a better card")
 
     with pytest.raises(InvalidBundle, match=r"a-model/docs/README.md: SHA-256"):
-        require_known(register_found(rows, settings), rows)
+        register_at_start(rows, settings)
     (folder / "docs/README.md").write_bytes(card)
-    require_known(register_found(rows, settings), rows)
+    register_at_start(rows, settings)
     (folder / "docs/README.md").write_bytes(b"a better card")
-    found = register_found(rows, settings)
-    require_known(found, rows)
+    register_at_start(rows, settings)
 
-    assert [place.name for place, _ in found.broken] == ["a-model"]
+    assert [place.name for place, _ in register_found(rows, settings).broken] == ["a-model"]
 
 
 def test_what_is_active_is_offered_from_the_next_study_on(rows, settings):

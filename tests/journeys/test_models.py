@@ -1,29 +1,17 @@
 """A new version of a model: installed, activated while studies arrive, tampered with, taken back."""
 
 import json
-import shutil
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from models.registry import find_bundle
 from tests.head_ct_files import write_head_ct
+from tests.model_files import write_version
 from tests.running import STORESCU, acuity, acuity_up, storescu, wait_for
 
 pytestmark = pytest.mark.timeout(300)
 SETTINGS = "[dicom]\nport = 0\n[web]\nport = 0\n[storage]\nmin_free_gb = 0.1\n"
-
-
-def write_version(folder: Path, version: str, licence: str = "CC-BY-NC-SA-4.0") -> Path:
-    """Write a zip file of the shipped bundle as another version with another licence, not sealed."""
-    bundle = folder / "ct-head-haemorrhage"
-    shutil.copytree(find_bundle("ct-head-haemorrhage").folder, bundle, ignore=shutil.ignore_patterns("digests.json"))
-    for name in ("triage.json", "metadata.json"):
-        content = json.loads((bundle / "configs" / name).read_text()) | {"version": version}
-        content |= {"licence": licence} if name == "triage.json" else {}
-        (bundle / "configs" / name).write_text(json.dumps(content))
-    return Path(shutil.make_archive(str(folder / version), "zip", folder, bundle.name))
 
 
 @pytest.mark.skipif(STORESCU is None, reason="DCMTK's storescu is missing: run tests/install_peers.sh")

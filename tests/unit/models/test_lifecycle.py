@@ -77,7 +77,7 @@ def test_an_installed_model_waits_for_a_person(history):
 
 
 def test_a_task_that_once_had_an_active_model_waits_for_a_person():
-    assert reason_to_adopt(RECORD, [registered(state=RETIRED, folder="/elsewhere")], [entry(1)]) is None
+    assert reason_to_adopt(RECORD, [registered(state=RETIRED)], [entry(1)]) is None
     assert reason_to_adopt(RECORD, [], [entry(1, task="another task")]) == "first model of its task"
 
 
@@ -86,7 +86,8 @@ def test_an_upgrade_takes_over_from_the_active_model_whose_place_it_took():
 
     assert reason_to_adopt(new, [registered()], [entry(1)]) == "came in the place of version 1.0.0"
     assert reason_to_adopt(new, [registered(state=SHADOW)], [entry(1)]) is None
-    assert reason_to_adopt(new, [registered(folder="/elsewhere")], [entry(1)]) is None
+    assert reason_to_adopt(new, [registered(folder="/beside")], [entry(1)]) == "came in the place of version 1.0.0"
+    assert reason_to_adopt(new, [registered(origin=Origin.INSTALLED)], [entry(1)]) is None
 
 
 def test_other_files_under_the_same_version_are_no_upgrade():
@@ -95,9 +96,9 @@ def test_other_files_under_the_same_version_are_no_upgrade():
 
 def test_a_model_displaces_the_active_one_of_its_task_and_of_its_place_and_no_other():
     new = replace(RECORD, identity=ModelIdentity("head", "2.0.0", "c" * 64))
-    of_task = registered(1, folder="/elsewhere")
+    of_task = registered(1, origin=Origin.INSTALLED)
     of_place = registered(2, task="another")
-    others = [registered(3, state=SHADOW), registered(4, task="another", folder="/elsewhere")]
+    others = [registered(3, state=SHADOW), registered(4, task="another", origin=Origin.INSTALLED)]
 
     assert displaced_by(new, [of_task, of_place, *others]) == (of_task, of_place)
 
