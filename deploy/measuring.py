@@ -12,6 +12,7 @@ from threading import Event
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
 
+from deploy.bundles import bundle_called
 from deploy.process import settings_of
 from deploy.settings import read_settings
 from deploy.simulation import running_address
@@ -19,7 +20,6 @@ from dicom_gateway.headers import read_instance
 from dicom_gateway.simulator.modality import SentStudy, SimulationPlan
 from dicom_gateway.simulator.modality import simulate as simulate_studies
 from dicom_gateway.simulator.sending import address_from
-from models.registry import find_bundle
 from triage.errors import UnreadableInstance
 from triage.study import InstanceHeader
 from validation.run import ValidationRequest, validate
@@ -63,14 +63,14 @@ def dataset_to_dicom(options: argparse.Namespace) -> int:
 
 def validate_run(options: argparse.Namespace) -> int:
     """Run a bundle on a labelled data set and print its figures."""
-    inference = read_settings(options.config).file.inference
-    bundle = find_bundle(options.bundle, Path(inference.bundles) if inference.bundles else None)
+    settings = read_settings(options.config)
+    bundle = bundle_called(options.bundle, settings)
     request = ValidationRequest(
         bundle=bundle,
         data=options.data,
         out=options.out,
         device=options.device,
-        threads=inference.threads,
+        threads=settings.file.inference.threads,
         at=datetime.now(UTC),
     )
     _print(options, validate(request, header_of_file, _progress("studies analysed")))

@@ -3,9 +3,13 @@
 import argparse
 import asyncio
 import threading
+import time
+from dataclasses import replace
 
 import structlog
+from sqlalchemy import Engine
 
+from deploy.bundles import offers_of
 from deploy.jobs import open_queue, take_up_lost_jobs
 from deploy.process import process
 from deploy.receive import receiving_of
@@ -18,13 +22,16 @@ log = structlog.get_logger(__name__)
 COMPLETION_POLL_S = 0.1
 LOST_JOBS_POLL_S = 5.0
 PAUSE_AFTER_FAILURE_S = 1.0
+MODELS_POLL_S = 2.0
+"""How often the registry is asked which models are active: what they need says when a study is complete."""
 
 
 def run(options: argparse.Namespace) -> int:
     """Watch until SIGTERM or SIGINT."""
     with process(options, "monitor") as own:
-        receiving = receiving_of(own.settings, connect(own.database_url))
-        closer = threading.Thread(target=_close_quiet_studies, args=(receiving, own.stop), name="completion")
+        engine = connect(own.database_url)
+        receiving = receiving_of(own.settings, engine)
+        closer = threading.Thread(target=_close_quiet_studies, args=(receiving, engine, own.stop), name="completion")
         closer.start()
         try:
             asyncio.run(_take_up_lost_jobs(own.database_url, own.stop))
@@ -35,9 +42,12 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _close_quiet_studies(receiving: Receiving, stop: threading.Event) -> None:
+def _close_quiet_studies(receiving: Receiving, engine: Engine, stop: threading.Event) -> None:
+    asked = time.monotonic()
     while not stop.wait(COMPLETION_POLL_S):
         try:
+            if time.monotonic() - asked >= MODELS_POLL_S:
+                receiving, asked = replace(receiving, offers=offers_of(engine)), time.monotonic()
             closed = receiving.close_quiet_studies()
         except StoreUnavailable:
             log.warning("database_away")

@@ -49,5 +49,5 @@ def receiving_of(settings: Settings, engine: Engine) -> Receiving:
         settle_period=timedelta(seconds=completeness.settle_period_s),
     )
     return Receiving(
-        DatabaseTransactions(engine), SystemClock(), offers_of(settings), settings.target_times, rule
+        DatabaseTransactions(engine), SystemClock(), offers_of(engine), settings.target_times, rule
     )  # fmt: skip

@@ -8,13 +8,17 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from deploy.bundles import register_found
 from deploy.delivery_worker import sender_of
 from deploy.opened import opened_database
+from deploy.serving import active_models
 from deploy.settings import Settings, read_settings
-from deploy.triage_worker import analyser_of
 from dicom_gateway.sender import DicomSender
+from models.licence import licence_words
+from models.registry import full_name
 from storage.database import connect
-from triage.errors import AcuityError
+from storage.model_registry import ModelRows
+from triage.errors import AcuityError, InvalidBundle
 
 PACKAGES = ("triage", "models", "inference", "dicom_gateway", "storage", "worklist", "validation", "deploy")
 
@@ -41,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def examine(settings: Settings) -> list[Check]:
-    """Return every check; none of them changes anything that lasts."""
+    """Return every check; bundles that were found are registered as at any start, and nothing else is changed."""
     checks = [_packages(), _disk(settings), _guarded("database", lambda: _database(settings))]
     checks.append(_guarded("models", lambda: _models(settings)))
     sender = sender_of(settings)
@@ -71,10 +75,17 @@ def _database(settings: Settings) -> str:
 
 
 def _models(settings: Settings) -> str:
-    analyser = analyser_of(settings)
-    analyser.warm_up()
-    offers = analyser.offers()
-    return ", ".join(f"{one.identity.name} {one.identity.version} ({one.identity.digest[:12]})" for one in offers)
+    with opened_database(settings) as url:
+        engine = connect(url)
+        rows = ModelRows(engine)
+        found = register_found(rows, settings)
+        problems = [*active_models(settings, rows).problems().values(), *(problem for _, problem in found.broken)]
+        active = rows.active()
+        engine.dispose()
+    if problems:
+        raise InvalidBundle("; ".join(problems))
+    described = (f"{full_name(one.record.identity)} ({licence_words(one.record.licence)})" for one in active)
+    return ", ".join(described) or "none active"
 
 
 def _guarded(name: str, look: Callable[[], str]) -> Check:

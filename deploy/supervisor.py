@@ -18,11 +18,13 @@ from pathlib import Path
 
 import structlog
 
+from deploy.bundles import register_at_start
 from deploy.migrate import prepare_database
 from deploy.process import settings_of, stop_on_signals
 from deploy.settings import DatabaseSection, DestinationSection, Settings, SettingsFile
 from storage.database import connect, is_reachable
 from storage.embedded import EmbeddedPostgres, start_embedded
+from storage.model_registry import ModelRows
 from triage.errors import InvalidSetting, StoreUnavailable
 
 log = structlog.get_logger(__name__)
@@ -80,6 +82,7 @@ class Platform:
         Raises:
             InvalidSetting: another `acuity up` runs on the same data folder, or a port is taken.
             StoreUnavailable: the database cannot be started or reached.
+            InvalidBundle: a bundle that was never registered does not verify.
         """
         home = self.settings.home
         home.mkdir(parents=True, exist_ok=True)
@@ -101,6 +104,7 @@ class Platform:
             file = file.model_copy(update={"destinations": (_simulated_pacs(),)})
         self.settings = replace(self.settings, file=file)
         prepare_database(file.database.url, self.settings)
+        self._register_models(file.database.url)
         resolved = self.settings.home / "run" / "settings.json"
         resolved.parent.mkdir(exist_ok=True)
         resolved.touch(mode=0o600)
@@ -109,6 +113,11 @@ class Platform:
         for child in self.children:
             child.keep_running()
         self._await_ready()
+
+    def _register_models(self, url: str) -> None:
+        engine = connect(url)
+        register_at_start(ModelRows(engine), self.settings)
+        engine.dispose()
 
     def _with_database(self, file: SettingsFile) -> SettingsFile:
         if file.database.url:

@@ -6,14 +6,13 @@ import asyncio
 import structlog
 from procrastinate import App
 
-from deploy.bundles import bundles_of
+from deploy.bundles import register_at_start
 from deploy.clock import SystemClock
 from deploy.jobs import BackOff, open_queue, run_worker
 from deploy.process import process
-from deploy.settings import Settings
-from inference.analyser import BundleAnalyser
-from inference.runtime import ProviderPolicy
+from deploy.serving import active_models
 from storage.database import DatabaseTransactions, connect
+from storage.model_registry import ModelRows
 from storage.work_queue import TRIAGE_QUEUE, TRIAGE_TASK
 from triage.errors import RetriableError
 from triage.identifiers import StudyInstanceUid
@@ -25,21 +24,17 @@ log = structlog.get_logger(__name__)
 def run(options: argparse.Namespace) -> int:
     """Work until SIGTERM or SIGINT."""
     with process(options, "work triage") as own:
-        analyser = analyser_of(own.settings)
+        engine = connect(own.database_url)
+        rows = ModelRows(engine)
+        register_at_start(rows, own.settings)
+        analyser = active_models(own.settings, rows)
         analyser.warm_up()
-        transactions = DatabaseTransactions(connect(own.database_url))
+        transactions = DatabaseTransactions(engine)
         queue = open_queue(own.database_url)
         add_task(queue, Triage(transactions, SystemClock(), analyser, own.settings.target_times))
         log.info("working", queue=TRIAGE_QUEUE)
         asyncio.run(run_worker(queue, TRIAGE_QUEUE, at_once=1))
     return 0
-
-
-def analyser_of(settings: Settings) -> BundleAnalyser:
-    """Return the models with their runtime, not loaded yet."""
-    inference = settings.file.inference
-    policy = ProviderPolicy.REQUIRE_GPU if inference.device == "cuda" else ProviderPolicy.CPU_ONLY
-    return BundleAnalyser(bundles_of(settings), policy, inference.threads)
 
 
 def add_task(queue: App, triage: Triage) -> None:

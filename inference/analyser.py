@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from inference.runtime import Outputs, ProviderPolicy, Runtime, TensorContract
 from inference.stacking import rule_for
 from inference.volume import Volume
 from models.bundle import Bundle
-from models.integrity import bundle_digest
+from models.integrity import file_digests, require_same
 from models.triage_spec import TriageSpec
 from triage.errors import InvalidBundle
 from triage.findings import Analysis, Finding, ModelIdentity, StageSeconds
@@ -76,6 +76,20 @@ class BundleAnalyser:
             ModelOffer(identity=bundle.identity, acceptance=bundle.spec.accepts, looks_for=bundle.spec.task)
             for bundle in self._bundles.values()
         )
+
+    def serves(self, model: ModelIdentity) -> bool:
+        """Return whether `model` is in service."""
+        return model in self._bundles
+
+    def put_in_service(self, bundle: Bundle) -> None:
+        """Take one more bundle; it is loaded at its first use."""
+        self._bundles[bundle.identity] = bundle
+
+    def keep_only(self, models: Collection[ModelIdentity]) -> None:
+        """Take every model out of service that is not among `models`, and let go of its memory."""
+        for model in self._bundles.keys() - set(models):
+            del self._bundles[model]
+            self._runtimes.pop(model, None)
 
     def warm_up(self) -> None:
         """Load every model and run it once, so that the first study does not wait and a fault shows at the start.
@@ -156,11 +170,7 @@ class BundleAnalyser:
 
     def _opened(self, bundle: Bundle) -> Runtime:
         # Results carry the digest, so the weights that run must be the ones that were digested.
-        if (digest := bundle_digest(bundle.folder)) != bundle.identity.digest:
-            raise InvalidBundle(
-                f"{bundle.identity.name}: files changed since start, digest {digest[:12]}, "
-                f"needed {bundle.identity.digest[:12]}"
-            )
+        require_same(bundle.identity.name, file_digests(bundle.folder), bundle.files)
         return open_onnx(bundle.onnx_path, tensor_contract(bundle.spec), self._policy, self._threads)
 
 

@@ -1,45 +1,88 @@
-"""The bundles of this installation: those shipped with the package and those of one extra folder."""
+"""Where bundles lie: shipped with the package, in one extra folder of the settings, or installed in the data folder."""
 
-from itertools import pairwise
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from models.bundle import Bundle, load_bundle
 from triage.errors import InvalidBundle
+from triage.findings import ModelIdentity
 
 
-def installed_bundles(extra_folder: Path | None = None) -> tuple[Bundle, ...]:
-    """Return every bundle, sorted by name: shipped ones, and those below `extra_folder`.
+class Origin(StrEnum):
+    """How a bundle came here."""
+
+    SHIPPED = "shipped"
+    FOLDER = "folder"
+    INSTALLED = "installed"
+
+
+@dataclass(frozen=True, slots=True)
+class BundlePlace:
+    """A folder that should hold the bundle called `name`."""
+
+    folder: Path
+    name: str
+    origin: Origin
+
+    def load(self) -> Bundle:
+        """Return the bundle; raises InvalidBundle."""
+        return load_bundle(self.folder, self.name)
+
+
+def bundle_places(extra_folder: Path | None = None, installed_folder: Path | None = None) -> tuple[BundlePlace, ...]:
+    """Return every place, sorted by name: shipped, below `extra_folder`, and NAME/VERSION-DIGEST in `installed_folder`.
 
     Raises:
-        InvalidBundle: a folder is not a sound bundle, or two bundles have the same name.
+        InvalidBundle: `extra_folder` is not there, or a name is both shipped and in it.
     """
-    folders = [path for root in _roots(extra_folder) for path in sorted(root.iterdir()) if _may_be_bundle(path)]
-    bundles = sorted((load_bundle(folder) for folder in folders), key=lambda bundle: bundle.identity.name)
-    for first, second in pairwise(bundles):
-        if first.identity.name == second.identity.name:
-            raise InvalidBundle(f"{first.identity.name}: in {first.folder} and in {second.folder}, needed once")
-    return tuple(bundles)
-
-
-def find_bundle(name: str, extra_folder: Path | None = None) -> Bundle:
-    """Return the bundle called `name`.
-
-    Raises:
-        InvalidBundle: there is none; the message names those that there are.
-    """
-    bundles = installed_bundles(extra_folder)
-    for bundle in bundles:
-        if bundle.identity.name == name:
-            return bundle
-    raise InvalidBundle(f"{name}: no such bundle, needed one of {', '.join(one.identity.name for one in bundles)}")
-
-
-def _roots(extra_folder: Path | None) -> list[Path]:
-    shipped = Path(__file__).parent / "bundles"
     if extra_folder is not None and not extra_folder.is_dir():
         raise InvalidBundle(f"{extra_folder}: not a folder, needed one that holds bundles")
-    return [root for root in (shipped, extra_folder) if root is not None and root.is_dir()]
+    shipped = [BundlePlace(path, path.name, Origin.SHIPPED) for path in _folders(Path(__file__).parent / "bundles")]
+    extra = [BundlePlace(path, path.name, Origin.FOLDER) for path in _folders(extra_folder)]
+    for one in shipped:
+        for other in extra:
+            if one.name == other.name:
+                raise InvalidBundle(f"{one.name}: in {one.folder} and in {other.folder}, needed once")
+    placed = [(named.name, path) for named in _folders(installed_folder) for path in _folders(named)]
+    installed = [BundlePlace(path, name, Origin.INSTALLED) for name, path in placed]
+    return tuple(sorted([*shipped, *extra, *installed], key=lambda place: place.name))
 
 
-def _may_be_bundle(path: Path) -> bool:
-    return path.is_dir() and not path.name.startswith((".", "_"))
+def find_bundle(wanted: str, extra_folder: Path | None = None, installed_folder: Path | None = None) -> Bundle:
+    """Return the bundle `wanted`, in the words that `fits` knows; a name alone means the shipped one if there is one.
+
+    Raises:
+        InvalidBundle: there is none, with the names of those that there are; or more than one installed version fits.
+    """
+    name, _, version = wanted.partition("@")
+    places = bundle_places(extra_folder, installed_folder)
+    named = [place for place in places if place.name == name]
+    at_hand = [place for place in named if place.origin is not Origin.INSTALLED]
+    loaded = [place.load() for place in (named if version else at_hand or named)]
+    fitting = [bundle for bundle in loaded if fits(wanted, bundle.identity)]
+    if len(fitting) == 1:
+        return fitting[0]
+    if not fitting:
+        known = ", ".join(sorted({place.name for place in places}))
+        raise InvalidBundle(f"{wanted}: no such bundle, needed one of {known}")
+    several = ", ".join(full_name(bundle.identity) for bundle in fitting)
+    raise InvalidBundle(f"{wanted}: fits {several}, needed one of them")
+
+
+def fits(wanted: str, model: ModelIdentity) -> bool:
+    """Return whether `wanted` means `model`: NAME, NAME@VERSION, NAME@DIGEST (6 digits or more), or its full name."""
+    name, _, which = wanted.partition("@")
+    by_digest = len(which) >= 6 and model.digest.startswith(which)
+    return name == model.name and (not which or which == model.version or by_digest or wanted == full_name(model))
+
+
+def full_name(model: ModelIdentity) -> str:
+    """Return NAME@VERSION-DIGEST with 12 digits, which means one model alone."""
+    return f"{model.name}@{model.version}-{model.digest[:12]}"
+
+
+def _folders(root: Path | None) -> list[Path]:
+    if root is None or not root.is_dir():
+        return []
+    return [path for path in sorted(root.iterdir()) if path.is_dir() and not path.name.startswith((".", "_"))]

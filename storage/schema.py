@@ -174,3 +174,32 @@ api_tokens = Table(
     Column("role", Text, nullable=False),
     Column("created_at", _MOMENT, nullable=False),
 )
+
+models = Table(
+    "models",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("task", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("record", JSONB, nullable=False),
+    Column("registered_at", _MOMENT, nullable=False),
+    UniqueConstraint("name", "version", "digest"),
+    Index("models_one_active_for_each_task", "task", unique=True, postgresql_where=text("state = 'active'")),
+)
+
+model_history = Table(
+    "model_history",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("model_id", BigInteger, ForeignKey("models.id"), nullable=False),
+    Column("action", Text, nullable=False),
+    Column("state_before", Text),
+    Column("state_after", Text, nullable=False),
+    Column("decided_by", Text, nullable=False),
+    Column("decided_at", _MOMENT, nullable=False),
+    Column("why", Text, nullable=False),
+    Index("model_history_of_model", "model_id"),
+)

@@ -45,6 +45,14 @@ class InvalidBundle(PermanentError):
     """A model bundle is incomplete, damaged or contradicts itself."""
 
 
+class UnknownModel(PermanentError):
+    """No registered model is called so, or more than one is."""
+
+
+class ModelStateNotAllowed(PermanentError):
+    """A model cannot go from its present state to the wanted one."""
+
+
 class ProviderUnavailable(PermanentError):
     """The execution provider that the settings ask for is not there."""
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from inference.postprocess import calibrated
 from inference.preprocess import stack_channels
-from models.integrity import file_digests
+from models.integrity import file_digests, seal
 from models.training.bundle_files import NAME, PREPARATION, VERSION, triage_spec, write_configs, write_json
 from models.training.calibration import auc, best_aggregation, fitted_curve, operating_points, study_logits
 from models.training.card import PhantomFigures, TrainingReport, card_text
@@ -80,6 +80,7 @@ def train(request: Request) -> TrainingReport:
     )
     write_configs(request.bundle_folder, spec)
     _write_documents(request, report, spec, _log_of(request, data, phantoms, result))
+    seal(request.bundle_folder)
     return report
 
 

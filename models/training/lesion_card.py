@@ -61,8 +61,8 @@ def _what_it_is(report: LesionReport, recipe: Recipe, spec: TriageSpec, weights_
 ## What it is
 - {report.members} small residual networks with a top-down path ({report.parameters} parameters each), one per fold,
   their logits and maps averaged. {ANSWERS[recipe.plan.network.answer]}
-- Input: {preparation.rows}x{preparation.columns} cells over the whole image; channels: {", ".join(preparation.channels)};
-  {values}.
+- Input: {preparation.rows}x{preparation.columns} cells over the whole image, {values};
+  channels: {", ".join(preparation.channels)}.
 - The map {shows}. Score of a study: that of its most suspicious image; Platt scaling.
 - Weights: `models/model.onnx`, SHA-256 `{weights_sha256}`.
 """

@@ -1,13 +1,17 @@
 """What the documents state in tables is what the code does."""
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from dicom_gateway.statuses import StoreStatus
+from models.lifecycle import ALLOWED, ModelState
+from models.triage_spec import Aggregation, Preparation, TriageSpec
 from tests.architecture.settings_tree import all_settings
 from tests.architecture.source_tree import ROOT, require_none
+from triage.selection import Acceptance
 
 DOCS = ROOT / "docs"
 
@@ -36,6 +40,24 @@ def test_the_operations_guide_lists_every_metric():
     stated = {re.split(r"[{`]", row[0].strip("`"))[0] for row in table_under("## Metrics", _read("operations.md"))}
 
     assert stated == exposed
+
+
+def test_the_page_about_models_lists_every_key_of_triage_json():
+    stated = {row[0].strip("`") for row in table_under("## Keys of triage.json", _read("models.md"))}
+    parts = {"accepts": Acceptance, "preparation": Preparation, "aggregation": Aggregation}
+    keys = {field.name for field in fields(TriageSpec)}
+    keys |= {f"{name}.{field.name}" for name, part in parts.items() for field in fields(part)}
+
+    assert stated == keys
+
+
+def test_the_page_about_models_lists_every_command_and_every_step():
+    page = _read("models.md")
+    commands = {row[0].strip("`").split()[2] for row in table_under("## Commands", page)}
+    steps = {row[0]: set(row[2].split(", ")) for row in table_under("## States", page)}
+
+    assert commands == {"list", "show", "verify", "card", "install", "activate", "shadow", "retire", "rollback", "seal"}
+    assert steps == {before.value: {after.value for after in ALLOWED[before]} for before in ModelState}
 
 
 @pytest.mark.parametrize("page", sorted((DOCS / "decisions").glob("*.md")), ids=lambda page: page.name)

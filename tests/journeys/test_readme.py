@@ -13,6 +13,7 @@ import pytest
 
 from dicom_gateway.simulator.phantom_dataset import write_phantom_dataset
 from tests.head_ct_files import write_head_ct
+from tests.model_files import write_version
 from tests.running import PASSWORD, READY, STORESCU, RunningAcuity, environment, storescu, wait_for
 
 README_COMMANDS = (
@@ -22,6 +23,10 @@ README_COMMANDS = (
     "acuity studies list --json",
     "acuity incidents",
     "acuity simulate --scanner ct --studies 3 --positive-rate 0.5 --seed 7",
+    "acuity models install FILE",
+    "acuity models activate NAME",
+    "acuity models list",
+    "acuity models verify",
     "acuity check",
     "acuity-train ct-head-haemorrhage --help",
     "acuity validate run --bundle ct-head-haemorrhage --data DIR --out OUT --json",
@@ -98,6 +103,21 @@ def test_the_installation_checks_itself(platform):
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "FAIL" not in done.stdout
+
+
+def test_a_model_of_ones_own_is_installed_and_serves(tmp_path):
+    archive = write_version(tmp_path, "2.0.0")
+
+    installed = run(tmp_path / "home", "acuity models install FILE", FILE=archive)
+    activated = run(tmp_path / "home", "acuity models activate NAME", NAME="ct-head-haemorrhage")
+    listed = run(tmp_path / "home", "acuity models list")
+    verified = run(tmp_path / "home", "acuity models verify")
+
+    assert installed.returncode == 0, installed.stderr
+    assert activated.returncode == 0, activated.stderr
+    assert re.search(r"^active    ct-head-haemorrhage@2\.0\.0-.*research use only\]$", listed.stdout, re.MULTILINE)
+    assert re.search(r"^retired   ct-head-haemorrhage@1\.0\.0-.*\[CC-BY-4\.0\]$", listed.stdout, re.MULTILINE)
+    assert (verified.returncode, verified.stdout.count("ok  ")) == (0, listed.stdout.count("\n"))
 
 
 def test_training_says_what_it_wants(tmp_path):

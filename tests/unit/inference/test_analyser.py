@@ -9,7 +9,7 @@ import pytest
 from inference.analyser import BundleAnalyser
 from inference.runtime import ProviderPolicy
 from models.bundle import Bundle
-from models.integrity import bundle_digest
+from models.integrity import digest_of, file_digests
 from triage.errors import InvalidBundle, InvalidGeometry, UnsupportedPixels
 from triage.findings import ModelIdentity
 from triage.identifiers import SeriesInstanceUid, Sha256, SopInstanceUid
@@ -20,7 +20,12 @@ from triage.study import ImageHeader, Series, SeriesHeader, StoredFile
 def bundle(tmp_path, write_network, head_spec):
     folder = tmp_path / "bundles" / head_spec.name
     path = write_network(folder / "models" / "model.onnx")
-    return Bundle(folder, head_spec, ModelIdentity(head_spec.name, head_spec.version, bundle_digest(folder)), path)
+    return as_it_is_now(Bundle(folder, head_spec, ModelIdentity(head_spec.name, head_spec.version, ""), path, ()))
+
+
+def as_it_is_now(bundle):
+    files = file_digests(bundle.folder)
+    return replace(bundle, identity=replace(bundle.identity, digest=digest_of(files)), files=files)
 
 
 @pytest.fixture
@@ -128,16 +133,15 @@ def test_a_model_that_is_not_in_service_is_refused(analyser, write_series, head_
 
 def test_warming_up_finds_a_network_that_does_not_fit(bundle, write_network):
     write_network(bundle.onnx_path, channels=2)
-    identity = replace(bundle.identity, digest=bundle_digest(bundle.folder))
 
     with pytest.raises(InvalidBundle, match="needed tensor"):
-        BundleAnalyser([replace(bundle, identity=identity)], ProviderPolicy.CPU_ONLY, threads=1).warm_up()
+        BundleAnalyser([as_it_is_now(bundle)], ProviderPolicy.CPU_ONLY, threads=1).warm_up()
 
 
 def test_weights_that_changed_after_they_were_digested_never_run(analyser, bundle, write_network):
     write_network(bundle.onnx_path, divide_by=2.0)
 
-    with pytest.raises(InvalidBundle, match="files changed since start"):
+    with pytest.raises(InvalidBundle, match=r"tiny_head/models/model.onnx: SHA-256 .*, needed "):
         analyser.warm_up()
 
 
@@ -146,3 +150,19 @@ def test_a_network_is_loaded_once(analyser, bundle, write_series, head_hu):
     bundle.onnx_path.unlink()
 
     assert analyser.analyse(bundle.identity, write_series(head_hu)).findings
+
+
+def test_a_model_comes_into_service_and_goes_out_of_it(bundle, write_series, head_hu):
+    analyser = BundleAnalyser([], ProviderPolicy.CPU_ONLY, threads=1)
+    series = write_series(head_hu)
+
+    analyser.put_in_service(bundle)
+    answered = analyser.analyse(bundle.identity, series)
+    analyser.keep_only([bundle.identity])
+    kept = analyser.offers()
+    analyser.keep_only([])
+
+    assert answered.findings
+    assert [offer.identity for offer in kept] == [bundle.identity]
+    with pytest.raises(InvalidBundle, match="not in service, which has none"):
+        analyser.analyse(bundle.identity, series)
