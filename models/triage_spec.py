@@ -183,6 +183,7 @@ def _acceptance(fields: Fields) -> Acceptance:
         min_rows=fields.whole("min_rows", low=1),
         slice_wise=fields.flag("slice_wise", absent=False),
         required_words=fields.texts("required_words") if "required_words" in fields.values else (),
+        excluded_makers=fields.texts("excluded_makers") if "excluded_makers" in fields.values else (),
         stills=fields.flag("stills", absent=False),
     )
 

@@ -19,6 +19,7 @@ class Acceptance:
     the series description and the protocol name, of which one must be among `required_words` where there are any.
     A model that looks at slices one by one (`slice_wise`) may see slices at uneven distances, as long as neighbours
     touch; any other needs an even volume. With `stills` each image stands for itself, and they may differ in size.
+    `excluded_makers` are beginnings of Manufacturer (0008,0070).
     """
 
     modalities: tuple[str, ...]
@@ -34,6 +35,7 @@ class Acceptance:
     min_rows: int = 1
     slice_wise: bool = False
     required_words: tuple[str, ...] = ()
+    excluded_makers: tuple[str, ...] = ()
     stills: bool = False
 
 
@@ -90,6 +92,9 @@ def _against_labels(series: Series, acceptance: Acceptance) -> str:
     header = series.header
     if header.modality.upper() not in acceptance.modalities:
         return f"modality {header.modality or 'absent'}, needed {' or '.join(acceptance.modalities)}"
+    for maker in acceptance.excluded_makers:
+        if header.manufacturer.upper().startswith(maker.upper()):
+            return f"made by {header.manufacturer}, which the model was not trained on"
     wanted = {part.upper() for part in acceptance.body_parts}
     described = _words(series.study_description, header.series_description, header.protocol_name)
     if wanted and header.body_part and header.body_part.upper() not in wanted:

@@ -157,11 +157,13 @@ class Triage:
     def _outcome(self, series: Sequence[Series], earlier: Sequence[RecordedAnalysis]) -> Outcome:
         analyses: list[tuple[Series, Analysis]] = []
         refusals: list[str] = []
+        elsewhere: list[str] = []
         failures: list[str] = []
         for offer in self.analyser.offers():
             selection = select_series(series, offer.acceptance)
             if selection.chosen is None:
-                refusals.append(f"{offer.identity.name}: {selection.reason}")
+                at_home = any(one.header.modality.upper() in offer.acceptance.modalities for one in series)
+                (refusals if at_home else elsewhere).append(f"{offer.identity.name}: {selection.reason}")
                 continue
             try:
                 analysis = self._analysed(offer.identity, selection.chosen, earlier)
@@ -174,7 +176,8 @@ class Triage:
             if analysis.out_of_scope:
                 refusals.append(f"{offer.identity.name}: {analysis.out_of_scope}")
             analyses.append((selection.chosen, analysis))
-        return _summary(tuple(analyses), refusals, failures)
+        # That a model of another modality stays away says little where one of this modality has a reason of its own.
+        return _summary(tuple(analyses), refusals or elsewhere, failures)
 
     def _analysed(self, model: ModelIdentity, series: Series, earlier: Sequence[RecordedAnalysis]) -> Analysis:
         """Return the model's answer; images that it has seen before are not run again."""

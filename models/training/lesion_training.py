@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from inference.postprocess import calibrated
-from models.integrity import file_digests
+from models.integrity import file_digests, seal
 from models.training.bundle_files import write_json
 from models.training.calibration import fitted_curve, operating_points
 from models.training.export import Parity, check_parity, export_onnx
@@ -71,6 +71,7 @@ def train_lesions(request: LesionRequest, watcher_of: WatcherOf) -> LesionReport
     )
     write_configs(request.bundle_folder, recipe, spec)
     _write_documents(request, report, spec, _log_of(request, images, result))
+    seal(request.bundle_folder)
     return report
 
 

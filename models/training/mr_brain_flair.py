@@ -29,6 +29,7 @@ RECIPE = Recipe(
         body_parts=("HEAD", "BRAIN", "CEREBRUM", "NEURO", "SCHADEL", "CRANE", "CABEZA"),
         required_words=("FLAIR", "TIRM", "DARKFLUID"),
         excluded_words=("LOCALIZER", "SCOUT", "SAG", "SAGITTAL", "COR", "CORONAL", "MIP", "MAP", "POST", "GD", "3D"),
+        excluded_makers=("Acuity Simulator",),
         image_type_excludes=("LOCALIZER", "MIP", "SCREEN SAVE"),
         min_slices=8,
         min_extent_mm=60.0,

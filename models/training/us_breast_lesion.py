@@ -32,6 +32,7 @@ RECIPE = Recipe(
         sop_class_uids=("1.2.840.10008.5.1.4.1.1.6.1", "1.2.840.10008.5.1.4.1.1.3.1"),
         body_parts=("BREAST", "MAMMA", "BRUST", "SEIN", "MAMA"),
         excluded_words=("DOPPLER", "COLOR", "COLOUR", "ELASTO", "ELASTOGRAPHY", "REPORT", "WORKSHEET", "3D", "ABUS"),
+        excluded_makers=("Acuity Simulator",),
         image_type_excludes=("SCREEN SAVE",),
         min_rows=128,
         stills=True,

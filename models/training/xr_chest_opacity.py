@@ -51,6 +51,7 @@ RECIPE = Recipe(
             "PAEDIATRIC",
             "CHILD",
         ),
+        excluded_makers=("Acuity Simulator",),
         image_type_excludes=("SCREEN SAVE",),
         min_rows=256,
         stills=True,

@@ -1,0 +1,286 @@
+"""The planar recipes: what is fitted equals what is served, a tiny run writes a whole bundle, a second run resumes."""
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("torch")
+pytest.importorskip("monai")
+
+import torch
+
+from inference.preprocess import prepare
+from inference.volume import Volume
+from models.bundle import load_bundle
+from models.training.cli import RECIPES
+from models.training.lesion_augmentation import Variation, varied
+from models.training.lesion_bundle import triage_spec
+from models.training.lesion_fit import batch_of, network_input
+from models.training.lesion_folds import folds_of
+from models.training.lesion_images import read_grey, read_image_set
+from models.training.lesion_network import LesionNetwork
+from models.training.lesion_training import LesionRequest, train_lesions
+from models.training.mr_brain_flair import RECIPE as MR
+from models.training.us_breast_lesion import RECIPE as US
+from models.training.xr_chest_opacity import RECIPE as XR
+from models.triage_spec import Calibration, LogisticCurve, OperatingPoint
+from triage.errors import InvalidDataset
+from triage.identifiers import SopInstanceUid
+
+US_TOML = """name = "drawn"
+[columns]
+image = "image"
+study = "patient"
+mask = "mask"
+"""
+MR_TOML = """name = "drawn"
+[columns]
+image = "image"
+study = "patient"
+order = "slice"
+mask = "mask"
+"""
+
+
+def write_image(path: Path, values) -> None:
+    path.parent.mkdir(exist_ok=True)
+    Image.fromarray(np.clip(values, 0, 255).astype(np.uint8)).save(path)
+
+
+@pytest.fixture
+def us_set(tmp_path):
+    """Twenty-four stills of sixteen patients: a dark disc in grain, ragged and taller where it is malignant."""
+    random, folder, rows = np.random.default_rng(4), tmp_path / "drawn", []
+    for number in range(24):
+        patient, malignant = number % 16, number % 16 % 2
+        row, column = np.mgrid[0:120, 0:150]
+        disc = np.hypot((row - 60) / (1.4 if malignant else 0.8), column - 75 + number) < 22
+        folder.mkdir(exist_ok=True)
+        write_image(folder / f"images/{number}.png", 120 - 80 * disc + random.normal(0, 20, disc.shape))
+        write_image(folder / f"masks/{number}.png", 255 * disc)
+        rows.append(
+            {
+                "image": f"images/{number}.png",
+                "mask": f"masks/{number}.png",
+                "patient": f"p{patient}",
+                "malignant": malignant,
+                "birads": 4 + malignant if malignant else 2,
+                "device": "A" if number % 3 else "B",
+                "fold": patient % 4 // 2 + 1,
+            }
+        )
+    return described(folder, US_TOML, rows)
+
+
+@pytest.fixture
+def mr_set(tmp_path):
+    """Three patients of five slices, named so that text order is not slice order."""
+    folder, rows = tmp_path / "drawn", []
+    folder.mkdir()
+    for number in range(15):
+        patient, place = number // 5, (number * 2) % 5 + 9
+        lesion = place == 11
+        row, column = np.mgrid[0:100, 0:100]
+        values = 60.0 * (np.hypot(row - 50, column - 50) < 40) + 10 * place
+        disc = (np.hypot(row - 40, column - 60) < 12) & lesion
+        write_image(folder / f"images/{patient}_{place}.png", values + 100 * disc)
+        if lesion:
+            write_image(folder / f"masks/{patient}_{place}.png", 255 * disc)
+        rows.append(
+            {
+                "image": f"images/{patient}_{place}.png",
+                "mask": f"masks/{patient}_{place}.png" if lesion else "",
+                "patient": f"p{patient}",
+                "slice": place,
+                "abnormal": int(lesion),
+            }
+        )
+    return described(folder, MR_TOML, rows)
+
+
+def described(folder: Path, toml: str, rows) -> Path:
+    (folder / "dataset.toml").write_text(toml, encoding="utf-8")
+    with (folder / "labels.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+    return folder
+
+
+def tiny(recipe, **changes):
+    network = replace(recipe.plan.network, widths=(4, 6, 8, 12))
+    plan = replace(recipe.plan, network=network, epochs=1, images_per_epoch=16, batch_size=8)
+    small = replace(recipe.preparation, rows=96, columns=96)
+    return replace(recipe, plan=plan, preparation=small, **changes)
+
+
+def a_spec(recipe):
+    curve = LogisticCurve(1.0, 0.0)
+    return triage_spec(recipe, Calibration(curve, curve), (OperatingPoint(recipe.active, 0.5),))
+
+
+def silent(_what):
+    return lambda _epoch, _epochs, _loss: None
+
+
+def test_slices_are_fitted_as_they_are_served(mr_set):
+    recipe = tiny(MR)
+    images = read_image_set(mr_set, recipe.preparation, recipe.targets)
+    fitted = network_input(batch_of(images, np.arange(5), recipe.preparation)[0], recipe.preparation).numpy()
+    volume = Volume(
+        np.stack([read_grey(path) for path in images.files[:5]]),
+        "stored",
+        (5.0, 1.0, 1.0),
+        tuple(SopInstanceUid(str(index)) for index in range(5)),
+        (None,) * 5,
+    )
+
+    served = prepare(volume, a_spec(recipe)).tensor
+
+    assert [path.stem for path in images.files[:5]] == [f"0_{place}" for place in range(9, 14)]
+    # Planes are kept as float16, about three digits of values between 0 and 1, then divided by the scale.
+    np.testing.assert_allclose(fitted, served, atol=3e-3)
+
+
+def test_a_mask_lies_where_the_image_lies(us_set):
+    recipe = tiny(US)
+    images = read_image_set(us_set, recipe.preparation, recipe.targets)
+
+    dark = images.planes[0].astype(np.float32) < 0.3
+    inside = images.lesion[0] > 127
+
+    assert dark[inside].mean() > 0.9
+    assert images.lesion_known.all()
+
+
+def test_an_empty_mask_cell_means_no_lesion(mr_set):
+    images = read_image_set(mr_set, tiny(MR).preparation, MR.targets)
+
+    assert (images.lesion.any(axis=(1, 2)) == (images.targets[:, 0] == 1)).all()
+
+
+def test_a_variation_moves_image_and_lesion_together():
+    plane = torch.zeros(8, 1, 64, 64)
+    plane[:, :, 20:40, 10:30] = 1.0
+
+    moved, lesion = varied(plane.clone(), plane.clone(), still_toned(), torch.Generator().manual_seed(1))
+
+    assert torch.allclose(moved, lesion, atol=1e-3)
+    assert not torch.allclose(moved, plane)
+
+
+def still_toned():
+    return Variation(gamma=0, gain=0, offset=0, noise=0, ramp=0, blurred=0)
+
+
+def test_words_are_burned_in_and_stay_within_the_grey_scale():
+    how = replace(still_toned(), text=1.0, turn=0, zoom=(1, 1), stretch=(1, 1), shift=0, mirrored=False)
+    plane = torch.full((4, 1, 96, 96), 0.2)
+
+    written, _ = varied(plane, torch.zeros_like(plane), how, torch.Generator().manual_seed(1))
+
+    assert (written > 0.4).flatten(1).any(dim=1).all()
+    assert written.min() >= 0
+    assert written.max() <= 1
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+def test_a_network_answers_with_one_logit_per_label_and_a_map(recipe):
+    plan = recipe.plan.network
+    rows = recipe.preparation.rows
+    network = LesionNetwork(plan).eval()
+
+    logits, maps, embedding = network(torch.randn(2, plan.channels, rows, rows))
+
+    assert logits.shape == (2, len(recipe.labels)) == (2, len(recipe.plan.label_weights))
+    assert maps.shape == (2, 1, rows // plan.stride, rows // plan.stride)
+    assert embedding.shape == (2, network.embedding_size)
+
+
+def test_with_the_answer_on_the_map_a_hotter_map_is_a_higher_logit():
+    network = LesionNetwork(XR.plan.network).eval()
+    image = torch.randn(1, 1, 192, 192)
+    before = network(image)[0][0, 0]
+    torch.nn.init.constant_(network.map.bias, 5.0)
+
+    assert network(image)[0][0, 0] == pytest.approx(float(before) + 8.0, abs=1e-3)
+
+
+def test_patients_stay_in_one_fold_and_positives_are_spread(mr_set, us_set):
+    images = read_image_set(us_set, tiny(US).preparation, US.targets)
+    authors = folds_of(US, images)
+    dealt = folds_of(replace(US, fold_column="", folds=4), images)
+
+    for folds in (authors, dealt):
+        assert all(len(set(folds[images.patients == patient])) == 1 for patient in images.patients)
+    positive = images.targets[:, 0] == 1
+    assert {int(fold) for fold in dealt[positive]} == {0, 1, 2, 3}
+
+
+def test_folds_that_divide_a_patient_are_refused(us_set):
+    text = (us_set / "labels.csv").read_text(encoding="utf-8").splitlines()
+    text[1] = text[1][:-1] + ("2" if text[1].endswith("1") else "1")
+    (us_set / "labels.csv").write_text("\n".join(text) + "\n", encoding="utf-8")
+    images = read_image_set(us_set, tiny(US).preparation, US.targets)
+
+    with pytest.raises(InvalidDataset, match="p0 in two folds"):
+        folds_of(US, images)
+
+
+def test_a_run_writes_a_whole_bundle_and_a_second_one_takes_up_the_folds(us_set, tmp_path):
+    request = LesionRequest(
+        recipe=tiny(US, folds=2),
+        data=us_set,
+        bundle_folder=tmp_path / "us-breast-lesion",
+        kept=tmp_path / "kept",
+        parity_images=6,
+    )
+    epochs = []
+
+    report = train_lesions(request, lambda what: lambda epoch, _epochs, _loss: epochs.append((what, epoch)))
+
+    bundle = load_bundle(request.bundle_folder)
+    assert epochs == [("fold 1 of 2", 1), ("fold 2 of 2", 1)]
+    assert report.parity.max_abs_difference < 1e-4
+    assert bundle.spec.novelty_limit == report.gate.limit
+    assert [point.name for point in bundle.spec.operating_points] == [
+        "high_sensitivity",
+        "balanced",
+        "high_specificity",
+    ]
+    figures = json.loads((request.bundle_folder / "docs/figures.json").read_text(encoding="utf-8"))
+    card = (request.bundle_folder / "docs/README.md").read_text(encoding="utf-8")
+    assert f"{figures['figures']['image_auc']['value']:.3f}" in card
+    assert "what this does not show" in card
+    assert {one.kind for one in report.gate.others} >= {"upside down", "inverted", "test patterns"}
+
+    epochs.clear()
+    again = train_lesions(request, lambda what: lambda epoch, _epochs, _loss: epochs.append((what, epoch)))
+    assert epochs == []
+    assert again.figures == report.figures
+
+
+def test_a_network_kept_from_other_data_is_not_taken_up(us_set, tmp_path):
+    request = LesionRequest(
+        tiny(US, folds=2), us_set, tmp_path / "us-breast-lesion", tmp_path / "kept", parity_images=4
+    )
+    train_lesions(request, silent)
+    lines = (us_set / "labels.csv").read_text(encoding="utf-8").splitlines()
+    (us_set / "labels.csv").write_text("\n".join(lines[:-1]) + "\n", encoding="utf-8")
+    epochs = []
+
+    train_lesions(request, lambda what: lambda epoch, _epochs, _loss: epochs.append(what))
+
+    assert len(epochs) == 2
+
+
+def test_a_set_without_its_columns_is_refused_with_its_name(us_set):
+    (us_set / "labels.csv").write_text("image,mask,patient\nimages/0.png,masks/0.png,p0\n", encoding="utf-8")
+
+    with pytest.raises(InvalidDataset, match="drawn: KeyError 'birads'"):
+        read_image_set(us_set, US.preparation, US.targets)
