@@ -92,6 +92,6 @@ def _require_labels(path: Path, values: NDArray[Any]) -> None:
         return
     if values.dtype.kind != "f":
         raise InvalidDataset(f"{path.name}: {values.dtype} values, needed one whole number for each voxel")
-    wrong = values[~(values == np.round(values))]
+    wrong = values[~(np.isfinite(values) & (values == np.round(values)))]
     if len(wrong):
         raise InvalidDataset(f"{path.name}: found the value {float(wrong[0]):g}, needed whole numbers (labels)")

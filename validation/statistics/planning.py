@@ -49,7 +49,9 @@ def expected_half_width(rate: float, trials: int, level: float = LEVEL) -> float
 def auc_variance(area: float, ratio: float) -> float:
     """Return the variance of an AUC times the number of positives, `ratio` negatives to each.
 
-    Source: N. Obuchowski, D. McClish, Statistics in Medicine 16 (1997) 1529-1542, for two normal distributions.
+    For two normal distributions seen through rating scales; continuous scores need fewer cases than it says.
+
+    Source: N. Obuchowski, D. McClish, Statistics in Medicine 16 (1997) 1529-1542.
     """
     a = sqrt(2) * float(stats.norm.ppf(area))
     return 0.0099 * exp(-(a**2) / 2) * (5 * a**2 + 8 + (a**2 + 8) / ratio)

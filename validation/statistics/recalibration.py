@@ -88,12 +88,12 @@ def _temperature(truth: Truth, scores: Numbers) -> Curve:
     def slope_of_loss(inverse: float) -> float:
         return float(np.sum((special.expit(logits * inverse) - truth) * logits))
 
-    # The loss is convex in 1/T; its least point is a finite positive one only if its slope changes sign on the way.
+    # The loss is convex in 1/T: it has its least point where its slope, negative at 0, has become positive.
+    if slope_of_loss(0.0) >= 0 or bool(np.all(np.where(truth, logits, -logits) >= 0)):
+        raise InvalidDataset("score: no finite temperature above 0 fits best: 0.5 parts the kinds, or scores mislead")
     largest = 1.0
-    while slope_of_loss(largest) < 0 and largest < 1e6:
-        largest *= 4
-    if slope_of_loss(0.0) >= 0 or slope_of_loss(largest) < 0:
-        raise InvalidDataset("score: no finite temperature above 0 fits best: logits part the kinds, or tell nothing")
+    while slope_of_loss(largest) < 0:
+        largest *= 2
     inverse = float(optimize.brentq(slope_of_loss, 0.0, largest, xtol=1e-13))
     return Curve(Method.TEMPERATURE, {"temperature": 1 / inverse}, lambda new: _tempered(new, inverse))
 

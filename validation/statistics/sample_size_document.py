@@ -60,15 +60,13 @@ def sample_size_document(plan: Plan) -> Document:
     _require_sound(plan)
     if plan.auc is not None:
         return _of_auc(plan, plan.auc)
-    return _of_rate(plan)
+    if plan.sensitivity is not None:
+        return _of_rate(plan, plan.sensitivity, "positive", plan.prevalence)
+    share = None if plan.prevalence is None else 1 - plan.prevalence
+    return _of_rate(plan, plan.specificity or 0.0, "negative", share)
 
 
-def _of_rate(plan: Plan) -> Document:
-    rate = plan.sensitivity if plan.sensitivity is not None else plan.specificity
-    assert rate is not None
-    among, share = ("positive", plan.prevalence) if plan.sensitivity is not None else ("negative", None)
-    if plan.specificity is not None and plan.prevalence is not None:
-        share = 1 - plan.prevalence
+def _of_rate(plan: Plan, rate: float, among: str, share: float | None) -> Document:
     if plan.margin is not None:
         power = plan.power or 0.8
         needed = _rounded_up(cases_for_rate_non_inferiority(rate, plan.margin, power, plan.discordant))
