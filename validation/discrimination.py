@@ -84,11 +84,13 @@ def placed_by(truth: NDArray[np.bool_], scores: Numbers, groups: NDArray[np.int6
 def placements(positives: Numbers, negatives: Numbers) -> tuple[Numbers, Numbers]:
     """Return, for each positive, the share of negatives below it, and for each negative that of positives above it.
 
-    Ties count one half. By ranks, as in X. Sun, W. Xu, IEEE Signal Processing Letters 21 (2014) 1389-1393.
+    Ties count one half. The cases lie along the last axis; each row before it is a set of scores of its own. By ranks,
+    as in X. Sun, W. Xu, IEEE Signal Processing Letters 21 (2014) 1389-1393.
     """
-    together = stats.rankdata(np.concatenate([positives, negatives]))
-    of_positives = (together[: len(positives)] - stats.rankdata(positives)) / len(negatives)
-    of_negatives = 1 - (together[len(positives) :] - stats.rankdata(negatives)) / len(positives)
+    m, n = positives.shape[-1], negatives.shape[-1]
+    together = stats.rankdata(np.concatenate([positives, negatives], axis=-1), axis=-1)
+    of_positives = (together[..., :m] - stats.rankdata(positives, axis=-1)) / n
+    of_negatives = 1 - (together[..., m:] - stats.rankdata(negatives, axis=-1)) / m
     return of_positives, of_negatives
 
 

@@ -1,16 +1,19 @@
-"""Bootstrap intervals of the AUC and of a part of it."""
+"""Bootstrap intervals of figures of scored cases."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from validation.discrimination import Numbers
 from validation.intervals import LEVEL, Interval
 from validation.statistics.scored_cases import ScoredCases, Truth
 
-DRAWS = 2000
-Figure = Callable[[Truth, Numbers], float]
+DRAWS, BLOCK = 2000, 100
+Weights = NDArray[np.int64]
+Figure = Callable[[Weights], Numbers]
+"""From how often each case was drawn, shape (samples, cases), to one figure for each sample."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class BootstrapInterval:
 def bootstrap(
     cases: ScoredCases, figure: Figure, seed: int, draws: int = DRAWS, level: float = LEVEL
 ) -> BootstrapInterval:
-    """Return the percentile interval of a figure of truth and scores.
+    """Return the percentile interval of a figure.
 
     Positives and negatives are drawn each by themselves, so that every sample has as many; clusters are drawn whole,
     those with positives and those without each by themselves.
@@ -38,17 +41,46 @@ def bootstrap(
     with_negative = np.bincount(groups, weights=~cases.truth) > 0
     if min(int(with_positive.sum()), int(with_negative.sum())) < 2:
         return BootstrapInterval(None, draws, seed)
-    order = np.argsort(groups, kind="stable")
-    members = np.split(order, np.cumsum(np.bincount(groups))[:-1])
-    strata = [np.flatnonzero(with_positive), np.flatnonzero(~with_positive)]
     random = np.random.default_rng(seed)
-    found: list[float] = []
+    found = np.empty(0)
     while len(found) < draws:
-        drawn = [one for stratum in strata for one in random.choice(stratum, len(stratum)).tolist()]
-        sample = np.concatenate([members[one] for one in drawn])
-        truth = cases.truth[sample]
+        weights = np.zeros((BLOCK, len(with_positive)), dtype=np.int64)
+        for stratum in (np.flatnonzero(with_positive), np.flatnonzero(~with_positive)):
+            if size := len(stratum):
+                weights[:, stratum] = drawn_counts(random, size, BLOCK)
+        of_cases = weights[:, groups]
         # Clusters with both kinds can leave a sample without negatives; such a sample has no figure.
-        if not truth.all():
-            found.append(figure(truth, cases.scores[sample]))
-    low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
+        found = np.append(found, figure(of_cases[(of_cases * ~cases.truth).any(axis=1)]))
+    low, high = np.quantile(found[:draws], [(1 - level) / 2, (1 + level) / 2])
     return BootstrapInterval((float(low), float(high)), draws, seed)
+
+
+def drawn_counts(random: np.random.Generator, size: int, samples: int) -> Weights:
+    """Return how often each of `size` things is drawn in `size` draws with replacement, shape (samples, size)."""
+    drawn = random.integers(0, size, (samples, size)) + size * np.arange(samples)[:, np.newaxis]
+    return np.bincount(drawn.ravel(), minlength=samples * size).reshape(samples, size)
+
+
+def area_of_samples(cases: ScoredCases) -> Figure:
+    """Return the function that gives the AUC of each sample, ties counting one half."""
+    order = np.argsort(cases.scores, kind="stable")
+    truth = cases.truth[order]
+    ends = np.flatnonzero(np.append(np.diff(cases.scores[order]) != 0, True))
+
+    def areas(weights: Weights) -> Numbers:
+        ordered = weights[:, order]
+        negatives, positives = (np.cumsum(ordered * kind, axis=1)[:, ends] for kind in (~truth, truth))
+        below = negatives - np.diff(negatives, axis=1, prepend=0) / 2
+        pairs = negatives[:, -1] * positives[:, -1]
+        return np.asarray((np.diff(positives, axis=1, prepend=0) * below).sum(axis=1) / pairs)
+
+    return areas
+
+
+def of_samples(cases: ScoredCases, figure: Callable[[Truth, Numbers], float]) -> Figure:
+    """Return the function that works out `figure` on the truth and scores of each sample in turn."""
+
+    def figures(weights: Weights) -> Numbers:
+        return np.array([figure(np.repeat(cases.truth, row), np.repeat(cases.scores, row)) for row in weights])
+
+    return figures

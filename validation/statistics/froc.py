@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from validation.discrimination import Numbers
 from validation.intervals import LEVEL, Interval
+from validation.statistics.bootstrap import BLOCK, DRAWS, drawn_counts
 
 RATES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 """False positives per case at which LUNA16 reads the curve."""
 
-DRAWS = 2000
 Point = tuple[float, float, float]
 
 
@@ -114,9 +114,9 @@ def froc(matched: Matched) -> Froc:
     counts = (matched.cases, n_lesions, n_hit, len(matched.scores) - n_hit)
     if n_lesions == 0:
         return Froc(*counts, sensitivities=(None,) * len(RATES), cpm=None, ap=None)
-    weights = np.ones(matched.cases, dtype=np.int64)
-    found = _sensitivities(matched, weights)
-    hits, alarms = _cumulated(matched, weights)
+    weights = np.ones((1, matched.cases), dtype=np.int64)
+    found = _sensitivities(matched, weights)[0]
+    hits, alarms = (one[0] for one in _cumulated(matched, weights))
     precision = hits / np.maximum(1, hits + alarms)
     ap = float(np.sum(precision * np.diff(hits, prepend=0))) / n_lesions
     return Froc(*counts, sensitivities=tuple(map(float, found)), cpm=float(found.mean()), ap=ap)
@@ -130,13 +130,13 @@ def cpm_interval(matched: Matched, seed: int, draws: int = DRAWS, level: float =
     if matched.cases < 2 or not matched.lesions.any():
         return None
     random = np.random.default_rng(seed)
-    found: list[float] = []
+    found = np.empty(0)
     while len(found) < draws:
-        weights = np.bincount(random.integers(0, matched.cases, matched.cases), minlength=matched.cases)
+        weights = drawn_counts(random, matched.cases, BLOCK)
         # A sample without a lesion has no sensitivity; another is drawn.
-        if weights @ matched.lesions:
-            found.append(float(_sensitivities(matched, weights).mean()))
-    low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
+        weights = weights[weights @ matched.lesions > 0]
+        found = np.append(found, _sensitivities(matched, weights).mean(axis=1))
+    low, high = np.quantile(found[:draws], [(1 - level) / 2, (1 + level) / 2])
     return (float(low), float(high))
 
 
@@ -146,15 +146,27 @@ def _is_hit(lesion: Lesion, mark: Mark) -> bool:
 
 
 def _cumulated(matched: Matched, weights: NDArray[np.int64]) -> tuple[Numbers, Numbers]:
-    """Return how many hits and false positives reach each score, every case counted `weights` times."""
-    counts = weights[matched.case_of]
-    hits = np.cumsum(counts * matched.is_hit)[matched.ends].astype(np.float64)
-    return hits, np.cumsum(counts)[matched.ends] - hits
+    """Return how many hits and false positives reach each score, for each row of weights of the cases."""
+    counts = weights[:, matched.case_of]
+    hits = np.cumsum(counts * matched.is_hit, axis=1)[:, matched.ends].astype(np.float64)
+    return hits, np.cumsum(counts, axis=1)[:, matched.ends] - hits
 
 
 def _sensitivities(matched: Matched, weights: NDArray[np.int64]) -> Numbers:
+    """Return the sensitivity at each of RATES, shape (rows of weights, rates)."""
     hits, alarms = _cumulated(matched, weights)
-    across = np.append(0.0, alarms / matched.cases)
-    up = np.append(0.0, hits / (weights @ matched.lesions))
-    # Where the curve rises vertically, interpolation takes the upper end for the rate itself.
-    return np.asarray(np.interp(RATES, across, up))
+    start = np.zeros((len(weights), 1))
+    across = np.concatenate([start, alarms / matched.cases], axis=1)
+    up = np.concatenate([start, hits / (weights @ matched.lesions)[:, np.newaxis]], axis=1)
+    return np.stack([_height(across, up, rate) for rate in RATES], axis=1)
+
+
+def _height(across: Numbers, up: Numbers, rate: float) -> Numbers:
+    """Return how high each curve is at `rate`; where it rises vertically there, the upper end."""
+    rows = np.arange(len(across))
+    left = (across <= rate).sum(axis=1) - 1
+    right = np.minimum(left + 1, across.shape[1] - 1)
+    x, width = across[rows, left], across[rows, right] - across[rows, left]
+    # Beyond the last point the curve is level: left and right are the same, and the width is zero.
+    part = np.divide(rate - x, width, out=np.zeros(len(rows)), where=width > 0)
+    return np.asarray(up[rows, left] + part * (up[rows, right] - up[rows, left]))

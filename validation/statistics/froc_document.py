@@ -5,7 +5,8 @@ from pathlib import Path
 
 from triage.errors import InvalidDataset
 from validation.labels_table import Row, read_table
-from validation.statistics.froc import DRAWS, RATES, Lesion, Mark, cpm_interval, froc, match
+from validation.statistics.bootstrap import DRAWS
+from validation.statistics.froc import RATES, Lesion, Mark, cpm_interval, froc, match
 from validation.statistics.scored_cases import require_once
 
 Document = dict[str, object]

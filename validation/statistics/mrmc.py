@@ -148,8 +148,8 @@ def fixed_cases(areas: Numbers, level: float = LEVEL) -> Analysis:
 
 
 def _placements(truth: Truth, ratings: Numbers) -> tuple[Numbers, Numbers]:
-    rows = [placements(row[truth], row[~truth]) for row in ratings.reshape(-1, ratings.shape[-1])]
-    return np.stack([row[0] for row in rows]), np.stack([row[1] for row in rows])
+    rows = ratings.reshape(-1, ratings.shape[-1])
+    return placements(rows[:, truth], rows[:, ~truth])
 
 
 def _mean_squares(areas: Numbers) -> tuple[float, float]:

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from validation.discrimination import Numbers, RocArea, placements, roc_area
+from validation.discrimination import Numbers, RocArea, roc_area
 from validation.intervals import normal_quantile
 from validation.statistics.at_threshold import Share, net_benefit, predictive_values, rates
-from validation.statistics.bootstrap import DRAWS, bootstrap
+from validation.statistics.bootstrap import area_of_samples, bootstrap, of_samples
 from validation.statistics.calibration import (
     brier_score,
     cox_fit,
@@ -57,7 +57,7 @@ def roc_document(cases: ScoredCases, request: RocRequest) -> Document:
     if request.specificity is not None:
         document["partial_auc"] = _partial(cases, request)
     if request.bootstrap:
-        drawn = bootstrap(cases, _area_alone, request.seed)
+        drawn = bootstrap(cases, area_of_samples(cases), request.seed)
         document["bootstrap"] = {"ci95": drawn.interval, "draws": drawn.draws, "seed": drawn.seed}
     return document | {"reasons": reasons}
 
@@ -166,15 +166,11 @@ def _partial(cases: ScoredCases, request: RocRequest) -> Document:
     found = partial_area(cases.truth.tolist(), cases.scores.tolist(), low, high)
     document: Document = {"specificity": found.specificity, "raw": found.raw, "corrected": found.corrected}
     if request.bootstrap and found.raw is not None:
-        drawn = bootstrap(
-            cases,
-            lambda truth, scores: partial_area(truth.tolist(), scores.tolist(), low, high).raw or 0.0,
-            request.seed,
-            DRAWS,
-        )
+        raw = of_samples(cases, lambda truth, scores: _raw(truth, scores, low, high))
+        drawn = bootstrap(cases, raw, request.seed)
         document["ci95_raw"] = drawn.interval
     return document
 
 
-def _area_alone(truth: Truth, scores: Numbers) -> float:
-    return float(placements(scores[truth], scores[~truth])[0].mean())
+def _raw(truth: Truth, scores: Numbers, low: float, high: float) -> float:
+    return partial_area(truth.tolist(), scores.tolist(), low, high).raw or 0.0

@@ -11,10 +11,10 @@ import pytest
 from scipy import special, stats
 
 from tests.unit.validation.statistics.scored import drawn, scored
-from validation.discrimination import placements, roc_area
+from validation.discrimination import roc_area
 from validation.intervals import clopper_pearson, clustered_proportion, wilson
 from validation.statistics.at_threshold import predictive_values, share
-from validation.statistics.bootstrap import bootstrap
+from validation.statistics.bootstrap import area_of_samples, bootstrap
 from validation.statistics.comparison import paired_difference, unpaired_difference
 from validation.statistics.froc import Lesion, Mark, cpm_interval, match
 from validation.statistics.mrmc import (
@@ -155,47 +155,50 @@ def test_paired_and_unpaired_differences():
     assert close_to_nominal(covered(unpaired, expected))
 
 
+@pytest.mark.slow
 def test_bootstrap_of_the_area():
     random = np.random.default_rng(9)
 
-    def area(truth, scores):
-        return float(placements(scores[truth], scores[~truth])[0].mean())
-
-    found = [bootstrap(drawn(random, 150, 1.0), area, seed, draws=200).interval for seed in range(DRAWS)]
+    found = []
+    for seed in range(DRAWS):
+        cases = drawn(random, 100, 1.0)
+        found.append(bootstrap(cases, area_of_samples(cases), seed, draws=200).interval)
 
     assert close_to_nominal(covered(found, stats.norm.cdf(1 / sqrt(2))))
 
 
+@pytest.mark.slow
 def test_bootstrap_of_the_cpm():
-    # One lesion in every case, found with probability 1 - Phi(t - 1.5) above t; three false marks in every case, each
-    # above t with probability 1 - Phi(t). At a rate r < 3 the threshold is Phi^-1(1 - r/3); at 4 and 8 all is found.
+    # One lesion in every case, found with probability 1 - Phi(t - 1.5) above t; two false marks in every case, each
+    # above t with probability 1 - Phi(t). At a rate r < 2 the threshold is Phi^-1(1 - r/2); from 2 on all is found.
     random = np.random.default_rng(10)
-    cases = [str(number) for number in range(100)]
+    cases = [str(number) for number in range(60)]
     lesions = [Lesion(case, (0.0, 0.0, 0.0), 1.0) for case in cases]
     found = []
     for seed in range(DRAWS):
-        hits, false = random.normal(size=100) + 1.5, random.normal(size=(100, 3))
+        hits, false = random.normal(size=60) + 1.5, random.normal(size=(60, 2))
         marks = [Mark(case, (0.0, 0.0, 0.0), float(score)) for case, score in zip(cases, hits, strict=True)]
         marks += [Mark(case, (9.0, 0.0, 0.0), float(score)) for case, row in zip(cases, false, strict=True)
                   for score in row]  # fmt: skip
-        found.append(cpm_interval(match(cases, lesions, marks), seed, draws=300))
+        found.append(cpm_interval(match(cases, lesions, marks), seed, draws=200))
 
-    rates = np.array([0.125, 0.25, 0.5, 1, 2])
-    truth = (float(special.ndtr(1.5 - special.ndtri(1 - rates / 3)).sum()) + 2) / 7
+    rates = np.array([0.125, 0.25, 0.5, 1])
+    truth = (float(special.ndtr(1.5 - special.ndtri(1 - rates / 2)).sum()) + 3) / 7
     assert close_to_nominal(covered(found, truth))
 
 
+@pytest.mark.slow
 def test_mrmc_random_and_fixed_readers():
     # Rating = 1.5 * truth * (modality 1: +0.3) + case + reader by modality effect on positives + noise.
     random = np.random.default_rng(11)
-    truth = np.arange(100) % 5 < 2
+    truth = np.arange(80) % 5 < 2
     shifts = np.array([1.2, 1.5])
     spread = 0.3
     random_readers, fixed = [], []
     skill_of_fixed = np.array([[0.2, -0.1, 0.0, 0.1, -0.2]] * 2)
     for _ in range(DRAWS):
         skill = random.normal(size=(2, 5)) * spread
-        noise = (random.normal(size=100) + random.normal(size=(2, 5, 100))) * sqrt(0.5)
+        noise = (random.normal(size=80) + random.normal(size=(2, 5, 80))) * sqrt(0.5)
         for effects, found in ((skill, random_readers), (skill_of_fixed, fixed)):
             ratings = noise + (shifts[:, None] + effects)[:, :, None] * truth
             areas, errors = reader_areas(truth, ratings), error_covariances(jackknife_covariance(truth, ratings), 2, 5)
