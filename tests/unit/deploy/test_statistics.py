@@ -187,6 +187,6 @@ def test_without_json_a_person_can_read_it(capsys):
 
 
 def test_an_answer_of_no_is_still_an_answer(capsys):
-    found = answer(capsys, "compare a.csv b.csv --margin 0.001")
+    found = answer(capsys, "compare b.csv a.csv --margin 0.001")
 
     assert found["non_inferiority"]["met"] is False

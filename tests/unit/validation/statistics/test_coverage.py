@@ -156,18 +156,20 @@ def test_paired_and_unpaired_differences():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_bootstrap_of_the_area():
     random = np.random.default_rng(9)
 
     found = []
     for seed in range(DRAWS):
-        cases = drawn(random, 100, 1.0)
-        found.append(bootstrap(cases, area_of_samples(cases), seed, draws=200).interval)
+        cases = drawn(random, 150, 1.0)
+        found.append(bootstrap(cases, area_of_samples(cases), seed, draws=400).interval)
 
     assert close_to_nominal(covered(found, stats.norm.cdf(1 / sqrt(2))))
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_bootstrap_of_the_cpm():
     # One lesion in every case, found with probability 1 - Phi(t - 1.5) above t; two false marks in every case, each
     # above t with probability 1 - Phi(t). At a rate r < 2 the threshold is Phi^-1(1 - r/2); from 2 on all is found.
@@ -188,6 +190,7 @@ def test_bootstrap_of_the_cpm():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_mrmc_random_and_fixed_readers():
     # Rating = 1.5 * truth * (modality 1: +0.3) + case + reader by modality effect on positives + noise.
     random = np.random.default_rng(11)
