@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NoReturn, TypeAlias
 
 from deploy.model_verbs import add_models
+from deploy.statistics_options import add_statistics
 from triage.errors import AcuityError, PermanentError
 from worklist.roles import Role
 
@@ -67,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_simulation(verbs, printing)
     _add_validation(verbs, printing)
     add_models(verbs, printing, _later)
+    add_statistics(verbs, printing)
     return parser
 
 

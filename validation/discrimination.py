@@ -23,6 +23,25 @@ class RocArea:
     standard_error: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Placements:
+    """Where each positive stands among the negatives and each negative among the positives, and in which cluster."""
+
+    of_positives: Numbers
+    of_negatives: Numbers
+    positive_groups: NDArray[np.int64]
+    negative_groups: NDArray[np.int64]
+
+    @property
+    def area(self) -> float:
+        return float(self.of_positives.mean())
+
+    @property
+    def clusters(self) -> tuple[int, int]:
+        """How many clusters have positives, and how many have negatives."""
+        return len(np.unique(self.positive_groups)), len(np.unique(self.negative_groups))
+
+
 def roc_area(
     truth: Sequence[bool], scores: Sequence[float], clusters: Sequence[str] | None = None, level: float = LEVEL
 ) -> RocArea:
@@ -38,28 +57,40 @@ def roc_area(
     """
     is_positive = np.array(truth, dtype=np.bool_)
     values = np.array(scores, dtype=np.float64)
-    groups = np.arange(len(values)) if clusters is None else np.unique(np.array(clusters), return_inverse=True)[1]
+    groups = numbered(clusters, len(values))
     positives = int(is_positive.sum())
     if positives in (0, len(values)):
         return RocArea(len(values), positives, Estimate(None, None), None)
-    of_positives, of_negatives = placements(values[is_positive], values[~is_positive])
-    area = float(of_positives.mean())
-    patients = (len(np.unique(groups[is_positive])), len(np.unique(groups[~is_positive])))
-    if min(patients) < 2:
-        return RocArea(len(values), positives, Estimate(area, None), None)
-    variance = _clustered_variance(of_positives, groups[is_positive], of_negatives, groups[~is_positive])
-    interval = _interval(area, variance, patients, level)
-    return RocArea(len(values), positives, Estimate(area, interval), sqrt(variance))
+    placed = placed_by(is_positive, values, groups)
+    if min(placed.clusters) < 2:
+        return RocArea(len(values), positives, Estimate(placed.area, None), None)
+    # The covariance within clusters can outweigh the others in tiny sets; a variance is never negative.
+    variance = max(0.0, clustered_covariance(placed, placed))
+    interval = _interval(placed.area, variance, placed.clusters, level)
+    return RocArea(len(values), positives, Estimate(placed.area, interval), sqrt(variance))
+
+
+def numbered(clusters: Sequence[str] | None, count: int) -> NDArray[np.int64]:
+    """Return the number of the cluster of each of `count` cases; without clusters each case is one of its own."""
+    return np.arange(count) if clusters is None else np.unique(np.array(clusters), return_inverse=True)[1]
+
+
+def placed_by(truth: NDArray[np.bool_], scores: Numbers, groups: NDArray[np.int64]) -> Placements:
+    """Return the placements of scored cases of both kinds; `groups` numbers the cluster of each case."""
+    of_positives, of_negatives = placements(scores[truth], scores[~truth])
+    return Placements(of_positives, of_negatives, groups[truth], groups[~truth])
 
 
 def placements(positives: Numbers, negatives: Numbers) -> tuple[Numbers, Numbers]:
     """Return, for each positive, the share of negatives below it, and for each negative that of positives above it.
 
-    Ties count one half. By ranks, as in X. Sun, W. Xu, IEEE Signal Processing Letters 21 (2014) 1389-1393.
+    Ties count one half. The cases lie along the last axis; each row before it is a set of scores of its own. By ranks,
+    as in X. Sun, W. Xu, IEEE Signal Processing Letters 21 (2014) 1389-1393.
     """
-    together = stats.rankdata(np.concatenate([positives, negatives]))
-    of_positives = (together[: len(positives)] - stats.rankdata(positives)) / len(negatives)
-    of_negatives = 1 - (together[len(positives) :] - stats.rankdata(negatives)) / len(positives)
+    m, n = positives.shape[-1], negatives.shape[-1]
+    together = stats.rankdata(np.concatenate([positives, negatives], axis=-1), axis=-1)
+    of_positives = (together[..., :m] - stats.rankdata(positives, axis=-1)) / n
+    of_negatives = 1 - (together[..., m:] - stats.rankdata(negatives, axis=-1)) / m
     return of_positives, of_negatives
 
 
@@ -73,22 +104,29 @@ def roc_points(truth: Sequence[bool], scores: Sequence[float]) -> tuple[tuple[fl
     return ((0.0, 0.0), *zip(across.tolist(), up.tolist(), strict=True))
 
 
-def _clustered_variance(
-    of_positives: Numbers, positive_groups: NDArray[np.int64], of_negatives: Numbers, negative_groups: NDArray[np.int64]
-) -> float:
-    """Return the variance of the AUC by Obuchowski's sums over clusters; with one case each it is DeLong's."""
-    area, m, n = float(of_positives.mean()), len(of_positives), len(of_negatives)
-    groups = np.unique(np.concatenate([positive_groups, negative_groups]))
-    size = int(groups.max()) + 1
-    positive_sums = np.bincount(positive_groups, weights=of_positives - area, minlength=size)
-    negative_sums = np.bincount(negative_groups, weights=of_negatives - area, minlength=size)
-    with_positives, with_negatives = len(np.unique(positive_groups)), len(np.unique(negative_groups))
-    count = len(groups)
-    s10 = with_positives / ((with_positives - 1) * m) * float(positive_sums @ positive_sums)
-    s01 = with_negatives / ((with_negatives - 1) * n) * float(negative_sums @ negative_sums)
-    s11 = count / (count - 1) * float(positive_sums @ negative_sums)
-    # The covariance term can outweigh the others in tiny sets; a variance is never negative.
-    return max(0.0, s10 / m + s01 / n + 2 * s11 / (m * n))
+def clustered_covariance(first: Placements, second: Placements) -> float:
+    """Return the covariance of two AUCs of the same cases, by sums over clusters; with one case each it is DeLong's.
+
+    Needs at least two clusters with positives and two with negatives.
+
+    Source: N. Obuchowski, Biometrics 53 (1997) 567-578; E. DeLong et al., Biometrics 44 (1988) 837-845.
+    """
+    m, n = len(first.of_positives), len(first.of_negatives)
+    positives, negatives = first.positive_groups, first.negative_groups
+    size = int(max(positives.max(), negatives.max())) + 1
+    sums = [
+        (
+            np.bincount(positives, weights=one.of_positives - one.area, minlength=size),
+            np.bincount(negatives, weights=one.of_negatives - one.area, minlength=size),
+        )
+        for one in (first, second)
+    ]
+    with_positives, with_negatives = len(np.unique(positives)), len(np.unique(negatives))
+    count = len(np.unique(np.concatenate([positives, negatives])))
+    s10 = with_positives / ((with_positives - 1) * m) * float(sums[0][0] @ sums[1][0])
+    s01 = with_negatives / ((with_negatives - 1) * n) * float(sums[0][1] @ sums[1][1])
+    s11 = count / (count - 1) * float(sums[0][0] @ sums[1][1] + sums[0][1] @ sums[1][0])
+    return s10 / m + s01 / n + s11 / (m * n)
 
 
 def _interval(area: float, variance: float, patients: tuple[int, int], level: float) -> Interval:

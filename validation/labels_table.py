@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 
 from triage.errors import InvalidDataset
@@ -34,12 +35,19 @@ class Row:
         except ValueError as error:
             raise InvalidDataset(f"{self.place}: {column}: found {self.values[column]!r}, needed a number") from error
 
+    def finite(self, column: str) -> float:
+        number = self.number(column)
+        if not isfinite(number):
+            raise InvalidDataset(f"{self.place}: {column}: found {self.values[column]!r}, needed a finite number")
+        return number
 
-def read_table(path: Path, needed: Sequence[str]) -> tuple[Row, ...]:
+
+def read_table(path: Path, needed: Sequence[str], may_be_empty: bool = False) -> tuple[Row, ...]:
     """Return the rows of a CSV file that has at least the columns `needed`.
 
     Raises:
-        InvalidDataset: the file is missing or is no CSV, a column is missing, a row is too short or too long.
+        InvalidDataset: the file is missing or is no CSV, a column is missing, a row is too short or too long, or there
+            is none although the table must not be empty.
     """
     label = f"{path.parent.name}/{path.name}"
     try:
@@ -56,7 +64,7 @@ def read_table(path: Path, needed: Sequence[str]) -> tuple[Row, ...]:
     for line, row in rows:
         if None in row or None in row.values():
             raise InvalidDataset(f"{label} line {line}: another number of values, needed {len(columns)}")
-    if not rows:
+    if not rows and not may_be_empty:
         raise InvalidDataset(f"{label}: no rows, needed at least one")
     return tuple(Row(f"{label} line {line}", {key: value.strip() for key, value in row.items()}) for line, row in rows)
 
