@@ -72,11 +72,12 @@ RECIPE = Recipe(
     targets=targets,
     plan=FitPlan(
         network=LesionPlan(channels=1, labels=1 + len(FINDINGS), answer="map", stride=8, top_share=0.05, drop=0.3),
-        epochs=12,
+        epochs=16,
         images_per_epoch=700,
-        label_weights=(1.0, *(0.1 for _ in FINDINGS)),
+        label_weights=(1.0, *(0.15 for _ in FINDINGS)),
         mask_weight=0.0,
         variation=Variation(turn=0.1, text=0.3, noise=0.04),
+        learning_rate=2e-3,
     ),
     folds=4,
     counted="study",
@@ -102,5 +103,5 @@ RECIPE = Recipe(
         "Sick patients are filmed lying down (AP). Read the figures of AP and PA apart, not the one of both together.",
         "The map is learned from labels of whole images. It points; it does not outline.",
     ),
-    pretraining=Pretraining("pretrain", paediatric_targets, epochs=2, images_per_epoch=3200),
+    pretraining=Pretraining("pretrain", paediatric_targets, epochs=4, images_per_epoch=3200),
 )

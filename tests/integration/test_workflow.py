@@ -191,6 +191,19 @@ def test_a_study_that_was_not_analysed_stays_on_the_list_and_says_why(
     assert study.reason.startswith("not analysed" if state is AiState.OUT_OF_SCOPE else "analysis failed")
 
 
+def test_a_model_of_another_modality_is_not_named_where_one_of_this_modality_says_why(
+    complete_study, triage, transactions
+):
+    both = triage(an_analysis(out_of_scope="a water phantom"))
+    mr = ModelOffer(replace(MODEL, name="mr-brain-flair"), replace(HEAD_CT, modalities=("MR",)), "abnormal signal")
+    ours = both.analyser.offers()
+    both.analyser.offers = lambda: (*ours, mr)
+
+    both.triage_study(STUDY, 1)
+
+    assert the_study(transactions).reason == "not analysed: ct-head-haemorrhage: a water phantom"
+
+
 def test_the_flag_of_one_model_survives_the_failure_of_another(complete_study, triage, transactions):
     both = triage(UnsupportedPixels("instance 1: not decodable"), an_analysis(0.9))
     both.analyser.models = (MODEL, replace(MODEL, name="ct-head-fracture"))

@@ -134,7 +134,8 @@ def head_spec() -> TriageSpec:
 
 @pytest.fixture
 def write_network(tmp_path: Path) -> Callable[..., Path]:
-    """Return a function that writes a network: logits and embedding are means of the image, map its first channel."""
+    """Return a function that writes a network: logits and embedding are means of the image, map the mean of its
+    channels; with `novelty`, that is the size of the mean."""
     onnx = pytest.importorskip("onnx")
     helper, kind = onnx.helper, onnx.TensorProto.FLOAT
 
@@ -145,6 +146,7 @@ def write_network(tmp_path: Path) -> Callable[..., Path]:
         batch: Any = "batch",
         divide_by: float = 1.0,
         names: Sequence[str] = ("logits", "map", "embedding"),
+        novelty: bool = False,
     ) -> Path:
         logits, heat, embedding = names
         axes = [
@@ -160,6 +162,9 @@ def write_network(tmp_path: Path) -> Callable[..., Path]:
             helper.make_node("ReduceMean", ["image", "one"], [heat], keepdims=0),
             helper.make_node("ReduceMean", ["image", "plane"], [embedding], keepdims=0),
         ]
+        if novelty:
+            nodes.append(helper.make_node("Abs", ["flat"], ["novelty"]))
+            names = (*names, "novelty")
         outputs = [helper.make_tensor_value_info(name, kind, None) for name in names]
         image = helper.make_tensor_value_info("image", kind, [batch, channels, side, side])
         graph = helper.make_graph(nodes, "tiny", [image], outputs, initializer=axes)

@@ -78,3 +78,20 @@ def test_without_a_suitable_series_the_reason_of_the_largest_is_given():
 
     assert selection.chosen is None
     assert selection.reason == "modality MR, needed CT"
+
+
+def test_a_required_word_must_be_said_and_one_of_several_is_enough():
+    flair = replace(HEAD_CT, required_words=("FLAIR", "TIRM"))
+
+    assert reason_against(a_series(series_description="Head ax"), flair) == "description does not say FLAIR or TIRM"
+    assert reason_against(a_series(series_description="Head tirm_dark"), flair) == ""
+
+
+def test_an_excluded_maker_is_told_by_the_beginning_of_its_name():
+    elsewhere = replace(HEAD_CT, excluded_makers=("Acuity Simulator",))
+    simulated = replace(a_series(), header=replace(a_series().header, manufacturer="ACUITY SIMULATOR Alpha"))
+
+    assert reason_against(simulated, elsewhere) == (
+        "made by ACUITY SIMULATOR Alpha, which the model was not trained on"
+    )
+    assert reason_against(a_series(), elsewhere) == ""
