@@ -1,11 +1,11 @@
 """Studies and instances as rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 
 from storage.rows import from_json, to_json
@@ -24,6 +24,13 @@ from triage.study import (
     Study,
     StudyHeader,
     StudyStatus,
+)
+
+_ADD_INSTANCES = (
+    insert_or_skip(instances).on_conflict_do_nothing().returning(instances.c.sop_instance_uid, instances.c.sha256)
+)
+_NOTE_INSTANCE = (
+    update(studies).where(studies.c.study_instance_uid == bindparam("uid")).values(last_instance_at=bindparam("at"))
 )
 
 
@@ -57,18 +64,24 @@ class StudyRows:
         query = select(studies.c.study_instance_uid).where(studies.c.status == StudyStatus.RECEIVING)
         return [StudyInstanceUid(uid) for uid in self.connection.scalars(query.order_by(studies.c.last_instance_at))]
 
-    def add_instance(self, instance: ReceivedInstance, at: datetime) -> Registration:
-        uid = instance.header.image.sop_instance_uid
-        values = _instance_values(instance, at)
-        added = self.connection.execute(
-            insert_or_skip(instances).values(values).on_conflict_do_nothing().returning(instances.c.sop_instance_uid)
-        ).one_or_none()
-        if added is not None:
+    def note_instance(self, uid: StudyInstanceUid, at: datetime) -> None:
+        self.connection.execute(_NOTE_INSTANCE, {"uid": uid, "at": at})
+
+    def add_instances(self, instances: Sequence[ReceivedInstance], at: datetime) -> Sequence[Registration]:
+        values = [_instance_values(instance, at) for instance in instances]
+        added = {row.sop_instance_uid: row.sha256 for row in self.connection.execute(_ADD_INSTANCES, values)}
+        return [self._registration(one, added) for one in values]
+
+    def _registration(self, values: Mapping[str, Any], added: dict[str, str]) -> Registration:
+        """Return what adding one row found, and keep a conflict; takes the row out of `added`."""
+        uid, digest = values["sop_instance_uid"], values["sha256"]
+        if added.get(uid) == digest:
+            del added[uid]
             return Registration.NEW
         known = self.connection.execute(
             select(instances.c.sha256).where(instances.c.sop_instance_uid == uid)
         ).scalar_one()
-        if known == instance.file.sha256:
+        if known == digest:
             return Registration.DUPLICATE
         columns = {name: values[name] for name in instance_conflicts.c.keys()}
         self.connection.execute(insert_or_skip(instance_conflicts).values(columns).on_conflict_do_nothing())

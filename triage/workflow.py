@@ -46,19 +46,41 @@ class Receiving:
     rule: CompletionRule
 
     def register_instance(self, instance: ReceivedInstance) -> Registration:
-        """Make a stored instance part of its study; when this returns, the rows are committed.
+        """Make a stored instance part of its study; as `register_instances` for one."""
+        return self.register_instances((instance,))[0]
+
+    def register_instances(self, instances: Sequence[ReceivedInstance]) -> Sequence[Registration]:
+        """Make stored instances parts of their studies; when this returns, the rows are committed, all or none.
 
         The same bytes again change nothing. Other bytes under a known UID are kept as a conflict. A new instance of
         a study that was already complete opens the study's next revision.
         """
-        now = self.clock.now()
+        by_study: dict[StudyInstanceUid, list[int]] = {}
+        for index, instance in enumerate(instances):
+            by_study.setdefault(instance.header.study.study_instance_uid, []).append(index)
+        registrations: dict[int, Registration] = {}
         with self.transactions.begin() as records:
-            uid = instance.header.study.study_instance_uid
-            study = records.studies.find(uid) or records.studies.add(self._arrived(instance))
-            registration = records.studies.add_instance(instance, now)
+            # In one order everywhere: two processes that lock the same studies do not wait for each other.
+            for uid in sorted(by_study):
+                indices = by_study[uid]
+                found = self._register_in_study(uid, [instances[index] for index in indices], records)
+                registrations.update(zip(indices, found, strict=True))
+        return [registrations[index] for index in range(len(instances))]
+
+    def _register_in_study(
+        self, uid: StudyInstanceUid, instances: Sequence[ReceivedInstance], records: Records
+    ) -> Sequence[Registration]:
+        before = records.studies.find(uid) or records.studies.add(self._arrived(instances[0]))
+        registrations = records.studies.add_instances(instances, self.clock.now())
+        study = before
+        for instance, registration in zip(instances, registrations, strict=True):
             if registration is Registration.NEW:
-                records.studies.save(self._continued(study, instance))
-        return registration
+                study = self._continued(study, instance)
+        if study == replace(before, last_instance_at=study.last_instance_at):
+            records.studies.note_instance(uid, study.last_instance_at)
+        else:
+            records.studies.save(study)
+        return registrations
 
     def close_quiet_studies(self) -> tuple[StudyInstanceUid, ...]:
         """Return the studies that became complete now, each with its triage job in the same transaction."""
