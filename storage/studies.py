@@ -68,7 +68,7 @@ class StudyRows:
         self.connection.execute(_NOTE_INSTANCE, {"uid": uid, "at": at})
 
     def add_instances(self, instances: Sequence[ReceivedInstance], at: datetime) -> Sequence[Registration]:
-        values = [_instance_values(instance, at) for instance in instances]
+        values = [instance_values(instance, at) for instance in instances]
         added = {row.sop_instance_uid: row.sha256 for row in self.connection.execute(_ADD_INSTANCES, values)}
         return [self._registration(one, added) for one in values]
 
@@ -129,14 +129,8 @@ def study_from_row(row: Row[Any]) -> Study:
     )
 
 
-def _study_values(study: Study) -> dict[str, Any]:
-    values: dict[str, Any] = {name: getattr(study, name) for name in studies.c.keys()}
-    values["header"] = to_json(study.header)
-    values["order_priority"], values["priority"] = int(study.order_priority), int(study.priority)
-    return values
-
-
-def _instance_values(instance: ReceivedInstance, at: datetime) -> dict[str, Any]:
+def instance_values(instance: ReceivedInstance, at: datetime) -> dict[str, Any]:
+    """Return the columns of an instance's row."""
     header, file, source = instance.header, instance.file, instance.source
     return {
         "sop_instance_uid": header.image.sop_instance_uid,
@@ -153,6 +147,13 @@ def _instance_values(instance: ReceivedInstance, at: datetime) -> dict[str, Any]
         "association_id": source.association_id,
         "received_at": at,
     }
+
+
+def _study_values(study: Study) -> dict[str, Any]:
+    values: dict[str, Any] = {name: getattr(study, name) for name in studies.c.keys()}
+    values["header"] = to_json(study.header)
+    values["order_priority"], values["priority"] = int(study.order_priority), int(study.priority)
+    return values
 
 
 def _series(rows: Sequence[Row[Any]], study_description: str) -> Series:

@@ -140,6 +140,19 @@ class Transactions(Protocol):
     def begin(self) -> AbstractContextManager[Records]: ...
 
 
+class Arrivals(Protocol):
+    """The short way for what happens most: one more instance of a study that still receives."""
+
+    def continue_studies(
+        self, arrived: Sequence[ReceivedInstance], at: datetime
+    ) -> frozenset[tuple[SopInstanceUid, Sha256]]:
+        """Make known, and commit, every new instance of a RECEIVING study whose order is not more urgent than known.
+
+        Returns those; every other instance changes nothing and takes the long way. Never raises StoreUnavailable:
+        without the database it returns none.
+        """
+
+
 class Analyser(Protocol):
     """Turns the images of one series into findings."""
 

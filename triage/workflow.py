@@ -1,7 +1,7 @@
 """The main job, in the order it happens: receive, complete, triage, report, deliver."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from triage.errors import InvalidGeometry, PermanentError, StatusNotAllowed
@@ -9,6 +9,7 @@ from triage.findings import AiState, Analysis, ModelIdentity
 from triage.identifiers import Sha256, SopInstanceUid, StudyInstanceUid
 from triage.ports import (
     Analyser,
+    Arrivals,
     Clock,
     CompletionRule,
     ModelOffer,
@@ -44,28 +45,45 @@ class Receiving:
     offers: tuple[ModelOffer, ...]
     targets: TargetTimes
     rule: CompletionRule
+    arrivals: Arrivals | None = None
 
     def register_instance(self, instance: ReceivedInstance) -> Registration:
         """Make a stored instance part of its study; as `register_instances` for one."""
         return self.register_instances((instance,))[0]
 
     def register_instances(self, instances: Sequence[ReceivedInstance]) -> Sequence[Registration]:
-        """Make stored instances parts of their studies; when this returns, the rows are committed, all or none.
+        """Make stored instances parts of their studies; when this returns, the rows are committed.
 
         The same bytes again change nothing. Other bytes under a known UID are kept as a conflict. A new instance of
         a study that was already complete opens the study's next revision.
         """
-        by_study: dict[StudyInstanceUid, list[int]] = {}
-        for index, instance in enumerate(instances):
-            by_study.setdefault(instance.header.study.study_instance_uid, []).append(index)
         registrations: dict[int, Registration] = {}
+        by_study: dict[StudyInstanceUid, list[int]] = {}
+        continued = set(self.arrivals.continue_studies(instances, self.clock.now())) if self.arrivals else set()
+        for index, instance in enumerate(instances):
+            identity = (instance.header.image.sop_instance_uid, instance.file.sha256)
+            if identity in continued:
+                # Once only: the same bytes twice in one call are one new instance and one duplicate.
+                continued.remove(identity)
+                registrations[index] = Registration.NEW
+            else:
+                by_study.setdefault(instance.header.study.study_instance_uid, []).append(index)
+        if by_study:
+            self._register_each_study(by_study, instances, registrations)
+        return [registrations[index] for index in range(len(instances))]
+
+    def _register_each_study(
+        self,
+        by_study: Mapping[StudyInstanceUid, Sequence[int]],
+        instances: Sequence[ReceivedInstance],
+        registrations: dict[int, Registration],
+    ) -> None:
         with self.transactions.begin() as records:
             # In one order everywhere: two processes that lock the same studies do not wait for each other.
             for uid in sorted(by_study):
                 indices = by_study[uid]
                 found = self._register_in_study(uid, [instances[index] for index in indices], records)
                 registrations.update(zip(indices, found, strict=True))
-        return [registrations[index] for index in range(len(instances))]
 
     def _register_in_study(
         self, uid: StudyInstanceUid, instances: Sequence[ReceivedInstance], records: Records

@@ -68,6 +68,9 @@ class Connection:
                 raise ConnectionLost(f"{self.address}: {error}") from error
         if self._stopping and not count:
             raise ReadEnded(f"{self.address}: interrupted")
+        # Bytes that drip in never let a read time out.
+        if time.monotonic() > self.deadline:
+            raise ReadEnded(f"{self.address}: too slow")
         self._received += count
         self._acknowledge_at_once()
         return count

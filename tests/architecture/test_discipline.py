@@ -13,6 +13,7 @@ ENVIRONMENT_WRITERS = frozenset({"deploy/process.py"})
 PROCESS_LOOPS = frozenset(
     {
         "dicom_gateway/receiver.py",
+        "dicom_gateway/storing.py",
         "dicom_gateway/group_commit.py",
         "deploy/monitor.py",
         "deploy/triage_worker.py",
