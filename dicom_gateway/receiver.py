@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
+from pydicom import config
 
 from dicom_gateway.group_commit import GroupCommit, Intake
 from dicom_gateway.peers import PeerList
@@ -60,6 +61,8 @@ class Receiver:
 
     def start(self) -> None:
         """Listen from now on, in threads of this process."""
+        # A UID that breaks the rules is refused or kept as it is; pydicom would warn of it with the text itself.
+        config.settings.reading_validation_mode = config.IGNORE
         family = socket.AF_INET6 if ":" in self._settings.host else socket.AF_INET
         listening = socket.socket(family, socket.SOCK_STREAM)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,7 +1,7 @@
 """What an A-ASSOCIATE-RQ proposes, and the PDU that accepts it; the encoding is pynetdicom's."""
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pydicom.uid import UID
@@ -90,8 +90,7 @@ def read_proposal(pdu: ControlPdu) -> Proposal:
             primitive=primitive,
         )
     except _CANNOT_DECODE as error:
-        found = f"A-ASSOCIATE-RQ of {len(pdu.body)} bytes: {error or type(error).__name__}"
-        raise ProtocolViolation(AbortReason.INVALID_PARAMETER, found) from error
+        raise _violation(f"A-ASSOCIATE-RQ of {len(pdu.body)} bytes: {error or type(error).__name__}") from error
 
 
 def accept(proposal: Proposal, own: OwnIdentity) -> tuple[bytes, Mapping[int, AcceptedContext]]:
@@ -123,24 +122,33 @@ def accept(proposal: Proposal, own: OwnIdentity) -> tuple[bytes, Mapping[int, Ac
 
 
 def _check_items(body: bytes) -> None:
-    """Refuse what would take the decoder long: nothing sound has thousands of items in its request."""
-    items, position = 0, 68
-    while position + 4 <= len(body):
+    """Refuse items that do not fill the request exactly, and more of them than any sound request has.
+
+    pynetdicom takes long over thousands of items, and finds an item that is cut off by `assert` alone.
+    """
+    count = 0
+    for kind, content in _items(body, 68):
+        inner_start = {_PRESENTATION_CONTEXT_ITEM: 4, _USER_INFORMATION_ITEM: 0}.get(kind)
+        count += 1 if inner_start is None else 1 + sum(1 for _ in _items(content, inner_start))
+        if count > _MOST_ITEMS:
+            raise _violation(f"A-ASSOCIATE-RQ of more than {_MOST_ITEMS} items")
+
+
+def _items(body: bytes, start: int) -> Iterator[tuple[int, bytes]]:
+    position = start
+    while position < len(body):
+        if position + 4 > len(body):
+            raise _violation(f"A-ASSOCIATE-RQ: {len(body) - position} bytes after the last item")
         kind, _, length = struct.unpack_from(">BBH", body, position)
-        inner_start = {_PRESENTATION_CONTEXT_ITEM: 8, _USER_INFORMATION_ITEM: 4}.get(kind)
-        items += 1 if inner_start is None else _count_items(body[position + inner_start : position + 4 + length])
+        content = body[position + 4 : position + 4 + length]
+        if len(content) < length:
+            raise _violation(f"A-ASSOCIATE-RQ: item {kind:02X}H of {length} bytes, {len(content)} received")
+        yield kind, content
         position += 4 + length
-        if items > _MOST_ITEMS:
-            found = f"A-ASSOCIATE-RQ of more than {_MOST_ITEMS} items"
-            raise ProtocolViolation(AbortReason.INVALID_PARAMETER, found)
 
 
-def _count_items(body: bytes) -> int:
-    count, position = 1, 0
-    while position + 4 <= len(body):
-        position += 4 + int.from_bytes(body[position + 2 : position + 4], "big")
-        count += 1
-    return count
+def _violation(found: str) -> ProtocolViolation:
+    return ProtocolViolation(AbortReason.INVALID_PARAMETER, found)
 
 
 def _supported() -> list[PresentationContext]:
