@@ -3,7 +3,9 @@
 import re
 import struct
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from mmap import mmap
 
 from pydicom.charset import convert_encodings, decode_bytes
@@ -63,7 +65,7 @@ def _parse(data: bytes | mmap, transfer_syntax: UID, start: int) -> _Header:
         found = {one.tag: one for one in top_level_elements(data, start, encoding)}
         if not found:
             raise UnreadableInstance("no element in it")
-        elements = {tag: found[tag] for tag in _WANTED & found.keys()}
+        elements = {tag: found[tag] for tag in _wanted() & found.keys()}
         return _Header(data, encoding, _character_sets(data, elements.get(_CHARACTER_SET)), elements)
     except (zlib.error, *_UNREADABLE) as error:
         raise UnreadableInstance(f"data set of {size} bytes: {error or type(error).__name__}") from error
@@ -164,7 +166,7 @@ def _uid(dataset: _Header, keyword: str) -> str:
 
 def _text(dataset: _Header, keyword: str) -> str:
     """Return one attribute as plain text: no control characters, empty where absent or unreadable."""
-    tag, vr = _WANTED_VRS[keyword]
+    tag, vr = _tags_and_vrs()[keyword]
     element = dataset.elements.get(tag)
     if element is None or element.end - element.start > _LARGE_VALUE_BYTES:
         return ""
@@ -183,8 +185,8 @@ def _decoded(value: bytes, vr: bytes, dataset: _Header) -> str:
         count = len(value) // struct.calcsize(f"={kind}")
         order = "<" if dataset.encoding.is_little_endian else ">"
         return "\\".join(map(str, struct.unpack(f"{order}{count}{kind}", value)))
-    if vr not in _LOCAL_TEXT_VRS or dataset.character_sets == _DEFAULT_CHARACTER_SETS:
-        return value.decode(_DEFAULT_CHARACTER_SETS[0])
+    if vr not in _LOCAL_TEXT_VRS or dataset.character_sets == _default_character_sets():
+        return value.decode(_default_character_sets()[0])
     return decode_bytes(value, list(dataset.character_sets), PN_DELIMS if vr == b"PN" else TEXT_VR_DELIMS)
 
 
@@ -203,12 +205,6 @@ def _numbers(dataset: _Header, keyword: str, count: int) -> tuple[float, ...] | 
     return numbers if len(numbers) == count and finite else None
 
 
-def _tag_and_vr(keyword: str) -> tuple[int, bytes]:
-    tag = tag_for_keyword(keyword)
-    assert tag is not None, keyword
-    return tag, dictionary_VR(tag).encode()
-
-
 _KEYWORDS = (
     "StudyInstanceUID", "PatientName", "PatientID", "PatientBirthDate", "PatientAge", "PatientSex", "AccessionNumber",
     "StudyDescription", "StudyDate", "StudyTime", "InstitutionName", "RequestedProcedurePriority",
@@ -217,6 +213,21 @@ _KEYWORDS = (
     "SOPInstanceUID", "SOPClassUID", "ImageType", "Rows", "Columns", "NumberOfFrames", "InstanceNumber",
     "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness",
 )  # fmt: skip
-_WANTED_VRS = {keyword: _tag_and_vr(keyword) for keyword in _KEYWORDS}
-_WANTED = _PIXEL_TAGS | {_CHARACTER_SET, _REQUEST_ATTRIBUTES} | {tag for tag, _ in _WANTED_VRS.values()}
-_DEFAULT_CHARACTER_SETS = tuple(convert_encodings(None))
+
+
+@cache
+def _tags_and_vrs() -> Mapping[str, tuple[int, bytes]]:
+    """Return tag and VR of each attribute that is kept, as the dictionary has them."""
+    tags = {keyword: tag_for_keyword(keyword) for keyword in _KEYWORDS}
+    return {keyword: (tag, dictionary_VR(tag).encode()) for keyword, tag in tags.items() if tag is not None}
+
+
+@cache
+def _wanted() -> frozenset[int]:
+    kept = (tag for tag, _ in _tags_and_vrs().values())
+    return _PIXEL_TAGS.union((_CHARACTER_SET, _REQUEST_ATTRIBUTES), kept)
+
+
+@cache
+def _default_character_sets() -> tuple[str, ...]:
+    return tuple(convert_encodings(None))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from threading import Lock
 
 import psycopg
@@ -20,22 +21,17 @@ from triage.study import ReceivedInstance
 _CONNECT_WITHIN_S = 5
 _ANSWER_WITHIN_MS = 10_000
 
-_COLUMNS = ", ".join(instance_rows.c.keys())
-_DIALECT = make_url("postgresql+psycopg://").get_dialect()()
-_TYPED_COLUMNS = ", ".join(f"{column.name} {column.type.compile(_DIALECT)}" for column in instance_rows.c)
-
 # The lock comes first: a study that is being closed is waited for and then no longer RECEIVING, so that its instance
 # takes the long way and opens the next revision.
-_CONTINUE = f"""
+_CONTINUE = """
 WITH given AS (
-    SELECT * FROM jsonb_to_recordset(%s) AS one({_TYPED_COLUMNS}, order_priority smallint)
+    SELECT * FROM jsonb_to_recordset(%s) AS one({typed_columns}, order_priority smallint)
 ), receiving AS (
     SELECT study_instance_uid, order_priority FROM studies
     WHERE status = 'RECEIVING' AND study_instance_uid IN (SELECT study_instance_uid FROM given)
     ORDER BY study_instance_uid FOR UPDATE
 ), added AS (
-    INSERT INTO instances ({_COLUMNS})
-    SELECT {", ".join(f"given.{name}" for name in instance_rows.c.keys())}
+    INSERT INTO instances ({columns}) SELECT {given_columns}
     FROM given JOIN receiving USING (study_instance_uid) WHERE given.order_priority >= receiving.order_priority
     ON CONFLICT DO NOTHING RETURNING sop_instance_uid, sha256, study_instance_uid
 ), continued AS (
@@ -65,7 +61,7 @@ class ArrivalRows:
         with self._lock:
             try:
                 self._connection = self._connection or self._open()
-                rows = self._connection.execute(_CONTINUE, (given, at)).fetchall()
+                rows = self._connection.execute(_statement(), (given, at)).fetchall()
             except (psycopg.OperationalError, psycopg.InterfaceError):
                 # Whether it was committed or not, the long way finds out, and says so if there is no database.
                 self.close()
@@ -88,3 +84,14 @@ class ArrivalRows:
             connect_timeout=_CONNECT_WITHIN_S,
             options=f"-c statement_timeout={_ANSWER_WITHIN_MS}",
         )
+
+
+@cache
+def _statement() -> str:
+    dialect = make_url("postgresql+psycopg://").get_dialect()()
+    names = list(instance_rows.c.keys())
+    return _CONTINUE.format(
+        typed_columns=", ".join(f"{column.name} {column.type.compile(dialect)}" for column in instance_rows.c),
+        columns=", ".join(names),
+        given_columns=", ".join(f"given.{name}" for name in names),
+    )

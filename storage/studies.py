@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, select, update
+from sqlalchemy import Connection, Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 
 from storage.rows import from_json, to_json
@@ -24,13 +24,6 @@ from triage.study import (
     Study,
     StudyHeader,
     StudyStatus,
-)
-
-_ADD_INSTANCES = (
-    insert_or_skip(instances).on_conflict_do_nothing().returning(instances.c.sop_instance_uid, instances.c.sha256)
-)
-_NOTE_INSTANCE = (
-    update(studies).where(studies.c.study_instance_uid == bindparam("uid")).values(last_instance_at=bindparam("at"))
 )
 
 
@@ -65,11 +58,14 @@ class StudyRows:
         return [StudyInstanceUid(uid) for uid in self.connection.scalars(query.order_by(studies.c.last_instance_at))]
 
     def note_instance(self, uid: StudyInstanceUid, at: datetime) -> None:
-        self.connection.execute(_NOTE_INSTANCE, {"uid": uid, "at": at})
+        noting = update(studies).where(studies.c.study_instance_uid == uid).values(last_instance_at=at)
+        self.connection.execute(noting)
 
-    def add_instances(self, instances: Sequence[ReceivedInstance], at: datetime) -> Sequence[Registration]:
-        values = [instance_values(instance, at) for instance in instances]
-        added = {row.sop_instance_uid: row.sha256 for row in self.connection.execute(_ADD_INSTANCES, values)}
+    def add_instances(self, received: Sequence[ReceivedInstance], at: datetime) -> Sequence[Registration]:
+        values = [instance_values(one, at) for one in received]
+        adding = insert_or_skip(instances).on_conflict_do_nothing()
+        adding_told = adding.returning(instances.c.sop_instance_uid, instances.c.sha256)
+        added = {row.sop_instance_uid: row.sha256 for row in self.connection.execute(adding_told, values)}
         return [self._registration(one, added) for one in values]
 
     def _registration(self, values: Mapping[str, Any], added: dict[str, str]) -> Registration:

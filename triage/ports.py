@@ -31,7 +31,7 @@ class ModelOffer:
 class StudyStore(Protocol):
     """The studies and instances; every method works inside the transaction that handed the store out."""
 
-    def add_instances(self, instances: Sequence[ReceivedInstance], at: datetime) -> Sequence[Registration]:
+    def add_instances(self, received: Sequence[ReceivedInstance], at: datetime) -> Sequence[Registration]:
         """Make the instances of one study known, in order; a conflict is kept beside the first, never instead."""
 
     def find(self, uid: StudyInstanceUid) -> Study | None:

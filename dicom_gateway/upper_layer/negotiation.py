@@ -21,14 +21,11 @@ APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
 VERIFICATION = "1.2.840.10008.1.1"
 
 _CANNOT_DECODE = (
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    ArithmeticError,
-    NotImplementedError,
+    ValueError, TypeError, LookupError, AttributeError, ArithmeticError, AssertionError, NotImplementedError,
     struct.error,
-)
+)  # fmt: skip
+"""What pynetdicom's decoder raises on items whose inside makes no sense; it asserts some of it."""
+
 _MOST_ITEMS = 4096
 _PRESENTATION_CONTEXT_ITEM = 0x20
 _USER_INFORMATION_ITEM = 0x50

@@ -1,4 +1,4 @@
-"""The short way of an arrival leaves the rows that the long way leaves, and never answers for what it did not commit."""
+"""The short way of an arrival leaves the rows that the long way leaves, and answers only for what it committed."""
 
 from dataclasses import replace
 from typing import Any

@@ -28,6 +28,7 @@ from tests.pdus import (
     associate_rq,
     command,
     echo,
+    item,
     pdu,
     pdv,
     store,
@@ -110,6 +111,11 @@ def test_a_request_is_accepted_data_answered_and_the_release_confirmed(start_rec
         (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", UNRECOGNISED),
         (pdu(1, b"", length=0xFFFFFFF0), INVALID),
         (pdu(1, bytes(200)), INVALID),
+        (pdu(1, associate_rq()[6:-3]), INVALID),
+        # Found by the fuzzer: an item that is cut off, two levels down.
+        (pdu(1, associate_rq()[6:] + item(0x50, item(0x50, b"\x51\0\0\x08ab"))), INVALID),
+        # As many items as the longest request holds would keep the decoder busy for seconds.
+        (pdu(1, associate_rq()[6:] + item(0x50, item(0x51, b"\0\0\0\0") * 8000)), INVALID),
         (pdu(2, bytes(100)), UNEXPECTED),
     ],
 )
