@@ -1,7 +1,9 @@
 """`acuity receive`: one receiver process."""
 
 import argparse
+import ssl
 from datetime import timedelta
+from pathlib import Path
 
 import structlog
 from sqlalchemy import Engine
@@ -9,10 +11,14 @@ from sqlalchemy import Engine
 from deploy.bundles import offers_of
 from deploy.clock import SystemClock
 from deploy.process import process
-from deploy.settings import Settings
+from deploy.settings import DicomSection, Settings, TlsSection
 from dicom_gateway.peers import Peer, PeerList
 from dicom_gateway.receiver import Receiver, ReceiverSettings
 from dicom_gateway.spool import prepare_spool
+from dicom_gateway.upper_layer.association import Timeouts
+from dicom_gateway.upper_layer.slots import Limits
+from dicom_gateway.upper_layer.tls import TlsFiles, server_context
+from storage.arrivals import ArrivalRows
 from storage.database import DatabaseTransactions, connect
 from storage.intake import IntakeRows
 from triage.ports import CompletionRule
@@ -37,8 +43,19 @@ def receiver_of(settings: Settings, engine: Engine) -> Receiver:
     dicom = settings.file.dicom
     spool = prepare_spool(settings.home / "spool", int(settings.file.storage.min_free_gb * 1e9))
     peers = PeerList(tuple(Peer(one.ae_title, one.host) for one in dicom.peers))
-    where = ReceiverSettings(dicom.ae_title, dicom.host, dicom.port)
-    return Receiver(where, peers, spool, receiving_of(settings, engine), IntakeRows(engine))
+    return Receiver(receiver_settings(dicom), peers, spool, receiving_of(settings, engine), IntakeRows(engine))
+
+
+def receiver_settings(dicom: DicomSection) -> ReceiverSettings:
+    """Return where to listen and what is allowed there; raises InvalidSetting for TLS files that cannot be used."""
+    return ReceiverSettings(
+        ae_title=dicom.ae_title,
+        host=dicom.host,
+        port=dicom.port,
+        limits=Limits(dicom.associations, dicom.associations_per_address, dicom.echo_associations),
+        timeouts=Timeouts(dicom.request_timeout_s, dicom.idle_timeout_s),
+        tls=_tls(dicom.tls),
+    )
 
 
 def receiving_of(settings: Settings, engine: Engine) -> Receiving:
@@ -48,6 +65,12 @@ def receiving_of(settings: Settings, engine: Engine) -> Receiving:
         quiet_period=timedelta(seconds=completeness.quiet_period_s),
         settle_period=timedelta(seconds=completeness.settle_period_s),
     )
-    return Receiving(
-        DatabaseTransactions(engine), SystemClock(), offers_of(engine), settings.target_times, rule
-    )  # fmt: skip
+    transactions, offers = DatabaseTransactions(engine), offers_of(engine)
+    return Receiving(transactions, SystemClock(), offers, settings.target_times, rule, ArrivalRows(engine))
+
+
+def _tls(tls: TlsSection) -> ssl.SSLContext | None:
+    if not tls.certificate:
+        return None
+    authorities = Path(tls.authorities) if tls.authorities else None
+    return server_context(TlsFiles(Path(tls.certificate), Path(tls.key), authorities, tls.require_peer_certificate))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from triage.errors import InvalidSetting
 from triage.priority import TargetTimes
@@ -30,6 +30,25 @@ class PeerSection(_Section):
     host: str = Field(description="address that the system calls from")
 
 
+class TlsSection(_Section):
+    """DICOM over TLS (PS3.15 B.12, BCP 195)."""
+
+    certificate: str = Field("", description="PEM file, this receiver's certificate and those between it and its root")
+    key: str = Field("", description="PEM file, the private key of the certificate")
+    authorities: str = Field("", description="PEM file, the authorities that sign the peers' certificates")
+    require_peer_certificate: bool = Field(True, description="refuse peers without a certificate of the authorities")
+
+    @model_validator(mode="after")
+    def _whole(self) -> "TlsSection":
+        if bool(self.certificate) != bool(self.key):
+            raise ValueError("certificate and key are needed together")
+        if self.certificate and self.require_peer_certificate and not self.authorities:
+            raise ValueError("authorities are needed to check the peers' certificates")
+        if self.authorities and not self.certificate:
+            raise ValueError("certificate and key are needed for TLS")
+        return self
+
+
 class DicomSection(_Section):
     """The DICOM door."""
 
@@ -37,7 +56,13 @@ class DicomSection(_Section):
     host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 for every interface")
     port: Port = Field(11112, description="port to listen on; 0 takes a free one")
     receivers: int = Field(1, ge=1, le=64, description="receiver processes that share the port")
+    associations: int = Field(100, ge=1, le=1000, description="associations that may store, for each receiver process")
+    associations_per_address: int = Field(50, ge=1, le=1000, description="of these, how many from one address")
+    echo_associations: int = Field(8, ge=1, le=100, description="associations kept for C-ECHO beside those that store")
+    request_timeout_s: float = Field(10.0, gt=0, description="seconds from a connection to its association request")
+    idle_timeout_s: float = Field(60.0, gt=0, description="seconds without a byte until an abort")
     peers: tuple[PeerSection, ...] = Field((), description="who may store; empty: loopback may, nobody else")
+    tls: TlsSection = TlsSection()
 
 
 class DestinationSection(_Section):

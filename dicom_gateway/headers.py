@@ -3,16 +3,17 @@
 import re
 import struct
 import zlib
-from io import BytesIO
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from mmap import mmap
 
-from pydicom.charset import convert_encodings
-from pydicom.dataelem import DataElement, RawDataElement
-from pydicom.dataset import Dataset
-from pydicom.filereader import data_element_generator
-from pydicom.multival import MultiValue
-from pydicom.tag import BaseTag
+from pydicom.charset import convert_encodings, decode_bytes
+from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
+from pydicom.valuerep import PN_DELIMS, TEXT_VR_DELIMS
 
+from dicom_gateway.elements import Element, Encoding, find, items, top_level_elements
 from triage.errors import UnreadableInstance
 from triage.identifiers import SeriesInstanceUid, SopInstanceUid, StudyInstanceUid
 from triage.study import ImageHeader, InstanceHeader, SeriesHeader, StudyHeader
@@ -20,73 +21,75 @@ from triage.study import ImageHeader, InstanceHeader, SeriesHeader, StudyHeader
 LONGEST_TEXT = 1024
 """Characters kept of any one text; no text attribute that the list shows may be longer (PS3.5 table 6.2-1)."""
 
+LONGEST_INFLATED_BYTES = 1 << 28
+"""A deflated data set may grow to this size; what grows further is taken for an attack on the memory."""
+
 _LARGE_VALUE_BYTES = 16384
-_UNDEFINED_LENGTH = 0xFFFFFFFF
-_PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
+_CHARACTER_SET, _REQUEST_ATTRIBUTES, _REQUESTED_PRIORITY = 0x00080005, 0x00400275, 0x00401003
+_PIXEL_TAGS = frozenset((0x7FE00008, 0x7FE00009, 0x7FE00010))
+_NUMBER_FORMATS = {b"US": "H", b"SS": "h", b"UL": "L", b"SL": "l", b"FL": "f", b"FD": "d", b"UV": "Q", b"SV": "q"}
+_LOCAL_TEXT_VRS = frozenset((b"LO", b"LT", b"PN", b"SH", b"ST", b"UC", b"UT"))
 _UNREADABLE = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, NotImplementedError, struct.error)
 
 
-def read_instance(data_set: bytes, transfer_syntax_uid: str) -> InstanceHeader:
-    """Return the header of `data_set`, the bytes of a C-STORE as they came.
+def read_instance(data: bytes | mmap, transfer_syntax_uid: str, start: int = 0) -> InstanceHeader:
+    """Return the header of the data set that begins at `start` of `data`, the bytes of a C-STORE as they came.
 
     Raises:
         UnreadableInstance: the bytes end inside an element, are no data set, or lack one of the three UIDs.
     """
-    dataset = _parse(data_set, UID(transfer_syntax_uid))
+    dataset = _parse(data, UID(transfer_syntax_uid), start)
     return InstanceHeader(_study(dataset), _series(dataset), _image(dataset))
 
 
-def _parse(data_set: bytes, transfer_syntax: UID) -> Dataset:
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """The wanted elements of one level, and how to read them."""
+
+    data: bytes | mmap
+    encoding: Encoding
+    character_sets: tuple[str, ...]
+    elements: dict[int, Element]
+
+
+def _parse(data: bytes | mmap, transfer_syntax: UID, start: int) -> _Header:
+    size = len(data) - start
     try:
         if transfer_syntax == DeflatedExplicitVRLittleEndian:
-            data_set = zlib.decompress(data_set, wbits=-zlib.MAX_WBITS)
-        implicit = transfer_syntax.is_implicit_VR if transfer_syntax.is_transfer_syntax else False
-        little_endian = transfer_syntax.is_little_endian if transfer_syntax.is_transfer_syntax else True
-        elements = _elements(data_set, implicit, little_endian)
-        dataset = Dataset({**elements})
-        dataset.set_original_encoding(implicit, little_endian, _encodings(elements))
-    except (EOFError, zlib.error, *_UNREADABLE) as error:
-        raise UnreadableInstance(f"data set of {len(data_set)} bytes: {error or type(error).__name__}") from error
-    if not elements:
-        raise UnreadableInstance(f"data set of {len(data_set)} bytes: no element in it")
-    return dataset
+            data, start = _inflated(data[start:]), 0
+        known = transfer_syntax.is_transfer_syntax
+        encoding = Encoding(
+            is_implicit=transfer_syntax.is_implicit_VR if known else False,
+            is_little_endian=transfer_syntax.is_little_endian if known else True,
+        )
+        found = {one.tag: one for one in top_level_elements(data, start, encoding)}
+        if not found:
+            raise UnreadableInstance("no element in it")
+        elements = {tag: found[tag] for tag in _wanted() & found.keys()}
+        return _Header(data, encoding, _character_sets(data, elements.get(_CHARACTER_SET)), elements)
+    except (zlib.error, *_UNREADABLE) as error:
+        raise UnreadableInstance(f"data set of {size} bytes: {error or type(error).__name__}") from error
+    except UnreadableInstance as error:
+        raise UnreadableInstance(f"data set of {size} bytes: {error}") from error
 
 
-def _elements(data_set: bytes, implicit: bool, little_endian: bool) -> dict[BaseTag, RawDataElement | DataElement]:
-    """Return the top-level elements; large values are skipped, not copied.
-
-    Raises:
-        EOFError: an element is longer than what is left, or the last bytes are no element.
-    """
-    stream = BytesIO(data_set)
-    elements: dict[BaseTag, RawDataElement | DataElement] = {}
-    end = 0
-    for element in data_element_generator(stream, implicit, little_endian, defer_size=_LARGE_VALUE_BYTES):
-        elements[element.tag] = element
-        end = stream.tell()
-        if end > len(data_set) or _is_short(element):
-            raise EOFError(f"ends inside element {element.tag}, {len(data_set)} bytes received")
-    if any(data_set[end:]):
-        raise EOFError(f"{len(data_set) - end} bytes after the last element are none")
-    return elements
+def _inflated(data: bytes) -> bytes:
+    inflater = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
+    inflated = inflater.decompress(data, LONGEST_INFLATED_BYTES)
+    if inflater.unconsumed_tail:
+        raise UnreadableInstance(f"inflates to more than {LONGEST_INFLATED_BYTES} bytes")
+    if not inflater.eof:
+        raise UnreadableInstance("ends inside the deflated stream")
+    return inflated
 
 
-def _is_short(element: object) -> bool:
-    return (
-        isinstance(element, RawDataElement)
-        and bool(element.value)
-        and len(element.value or b"") < element.length < 2**32 - 1
-    )
+def _character_sets(data: bytes | mmap, declared: Element | None) -> tuple[str, ...]:
+    value = data[declared.start : declared.end][:_LARGE_VALUE_BYTES] if declared is not None else b""
+    text = value.decode("ascii", "replace").strip(" \0")
+    return tuple(convert_encodings(text.split("\\") if "\\" in text else text or None))
 
 
-def _encodings(elements: dict[BaseTag, RawDataElement | DataElement]) -> list[str]:
-    declared = elements.get(BaseTag(0x00080005))
-    value = (declared.value or b"").decode("ascii", "replace").strip() if declared is not None else ""
-    names = value.split("\\") if "\\" in value else value
-    return list(convert_encodings(names or None))
-
-
-def _study(dataset: Dataset) -> StudyHeader:
+def _study(dataset: _Header) -> StudyHeader:
     return StudyHeader(
         study_instance_uid=StudyInstanceUid(_uid(dataset, "StudyInstanceUID")),
         patient_name=_text(dataset, "PatientName"),
@@ -103,18 +106,22 @@ def _study(dataset: Dataset) -> StudyHeader:
     )
 
 
-def _order_priority(dataset: Dataset) -> str:
+def _order_priority(dataset: _Header) -> str:
     """Return Requested Procedure Priority (0040,1003), from the top level or from the first request."""
     if own := _text(dataset, "RequestedProcedurePriority"):
         return own
+    sequence = dataset.elements.get(_REQUEST_ATTRIBUTES)
     try:
-        requests = dataset.get("RequestAttributesSequence") or []
-        return _text(requests[0], "RequestedProcedurePriority") if requests else ""
-    except _UNREADABLE:
+        first = next(items(dataset.data, sequence, dataset.encoding), None) if sequence else None
+        if first is None:
+            return ""
+        found = find(dataset.data, *first, dataset.encoding, {_REQUESTED_PRIORITY})
+    except (UnreadableInstance, struct.error):
         return ""
+    return _text(_Header(dataset.data, dataset.encoding, dataset.character_sets, found), "RequestedProcedurePriority")
 
 
-def _series(dataset: Dataset) -> SeriesHeader:
+def _series(dataset: _Header) -> SeriesHeader:
     return SeriesHeader(
         series_instance_uid=SeriesInstanceUid(_uid(dataset, "SeriesInstanceUID")),
         modality=_text(dataset, "Modality"),
@@ -129,7 +136,7 @@ def _series(dataset: Dataset) -> SeriesHeader:
     )
 
 
-def _image(dataset: Dataset) -> ImageHeader:
+def _image(dataset: _Header) -> ImageHeader:
     position = _numbers(dataset, "ImagePositionPatient", 3)
     cosines = _numbers(dataset, "ImageOrientationPatient", 6)
     spacing = _numbers(dataset, "PixelSpacing", 2)
@@ -146,34 +153,49 @@ def _image(dataset: Dataset) -> ImageHeader:
         orientation=(cosines[0], cosines[1], cosines[2], cosines[3], cosines[4], cosines[5]) if cosines else None,
         pixel_spacing_mm=(spacing[0], spacing[1]) if spacing else None,
         slice_thickness_mm=thickness[0] if thickness else None,
-        has_pixels=any(tag in dataset for tag in _PIXEL_TAGS),
+        has_pixels=not _PIXEL_TAGS.isdisjoint(dataset.elements),
     )
 
 
-def _uid(dataset: Dataset, keyword: str) -> str:
+def _uid(dataset: _Header, keyword: str) -> str:
     value = _text(dataset, keyword)
     if not re.fullmatch(r"[0-9.]{1,64}", value):
         raise UnreadableInstance(f"{keyword} is {value[:64]!r}, a UID of at most 64 digits and dots is needed")
     return value
 
 
-def _text(dataset: Dataset, keyword: str) -> str:
+def _text(dataset: _Header, keyword: str) -> str:
     """Return one attribute as plain text: no control characters, empty where absent or unreadable."""
+    tag, vr = _tags_and_vrs()[keyword]
+    element = dataset.elements.get(tag)
+    if element is None or element.end - element.start > _LARGE_VALUE_BYTES:
+        return ""
+    value = dataset.data[element.start : element.end]
     try:
-        value = dataset.get(keyword)
-        text = "\\".join(map(str, value)) if isinstance(value, MultiValue) else str(value or "")
+        # An element that was copied as "unknown" is read as what the dictionary says that it is.
+        text = _decoded(value, vr if element.vr in (b"", b"UN") else element.vr, dataset)
     except _UNREADABLE:
         return ""
     clean = re.sub(r"[\x00-\x1f\x7f]", " ", text.encode("utf-8", "replace").decode())
     return clean.strip()[:LONGEST_TEXT]
 
 
-def _integer(dataset: Dataset, keyword: str) -> int | None:
+def _decoded(value: bytes, vr: bytes, dataset: _Header) -> str:
+    if kind := _NUMBER_FORMATS.get(vr):
+        count = len(value) // struct.calcsize(f"={kind}")
+        order = "<" if dataset.encoding.is_little_endian else ">"
+        return "\\".join(map(str, struct.unpack(f"{order}{count}{kind}", value)))
+    if vr not in _LOCAL_TEXT_VRS or dataset.character_sets == _default_character_sets():
+        return value.decode(_default_character_sets()[0])
+    return decode_bytes(value, list(dataset.character_sets), PN_DELIMS if vr == b"PN" else TEXT_VR_DELIMS)
+
+
+def _integer(dataset: _Header, keyword: str) -> int | None:
     numbers = _numbers(dataset, keyword, 1)
     return None if numbers is None else int(numbers[0])
 
 
-def _numbers(dataset: Dataset, keyword: str, count: int) -> tuple[float, ...] | None:
+def _numbers(dataset: _Header, keyword: str, count: int) -> tuple[float, ...] | None:
     """Return exactly `count` finite numbers, or None where the attribute is absent or says something else."""
     try:
         numbers = tuple(float(part) for part in _text(dataset, keyword).split("\\"))
@@ -181,3 +203,31 @@ def _numbers(dataset: Dataset, keyword: str, count: int) -> tuple[float, ...] | 
         return None
     finite = all(abs(number) < 1e9 for number in numbers)
     return numbers if len(numbers) == count and finite else None
+
+
+_KEYWORDS = (
+    "StudyInstanceUID", "PatientName", "PatientID", "PatientBirthDate", "PatientAge", "PatientSex", "AccessionNumber",
+    "StudyDescription", "StudyDate", "StudyTime", "InstitutionName", "RequestedProcedurePriority",
+    "SeriesInstanceUID", "Modality", "BodyPartExamined", "SeriesDescription", "ProtocolName", "SeriesNumber",
+    "Manufacturer", "ManufacturerModelName", "ConvolutionKernel", "ContrastBolusAgent",
+    "SOPInstanceUID", "SOPClassUID", "ImageType", "Rows", "Columns", "NumberOfFrames", "InstanceNumber",
+    "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness",
+)  # fmt: skip
+
+
+@cache
+def _tags_and_vrs() -> Mapping[str, tuple[int, bytes]]:
+    """Return tag and VR of each attribute that is kept, as the dictionary has them."""
+    tags = {keyword: tag_for_keyword(keyword) for keyword in _KEYWORDS}
+    return {keyword: (tag, dictionary_VR(tag).encode()) for keyword, tag in tags.items() if tag is not None}
+
+
+@cache
+def _wanted() -> frozenset[int]:
+    kept = (tag for tag, _ in _tags_and_vrs().values())
+    return _PIXEL_TAGS.union((_CHARACTER_SET, _REQUEST_ATTRIBUTES), kept)
+
+
+@cache
+def _default_character_sets() -> tuple[str, ...]:
+    return tuple(convert_encodings(None))

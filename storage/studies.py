@@ -1,6 +1,6 @@
 """Studies and instances as rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -57,18 +57,27 @@ class StudyRows:
         query = select(studies.c.study_instance_uid).where(studies.c.status == StudyStatus.RECEIVING)
         return [StudyInstanceUid(uid) for uid in self.connection.scalars(query.order_by(studies.c.last_instance_at))]
 
-    def add_instance(self, instance: ReceivedInstance, at: datetime) -> Registration:
-        uid = instance.header.image.sop_instance_uid
-        values = _instance_values(instance, at)
-        added = self.connection.execute(
-            insert_or_skip(instances).values(values).on_conflict_do_nothing().returning(instances.c.sop_instance_uid)
-        ).one_or_none()
-        if added is not None:
+    def note_instance(self, uid: StudyInstanceUid, at: datetime) -> None:
+        noting = update(studies).where(studies.c.study_instance_uid == uid).values(last_instance_at=at)
+        self.connection.execute(noting)
+
+    def add_instances(self, received: Sequence[ReceivedInstance], at: datetime) -> Sequence[Registration]:
+        values = [instance_values(one, at) for one in received]
+        adding = insert_or_skip(instances).on_conflict_do_nothing()
+        adding_told = adding.returning(instances.c.sop_instance_uid, instances.c.sha256)
+        added = {row.sop_instance_uid: row.sha256 for row in self.connection.execute(adding_told, values)}
+        return [self._registration(one, added) for one in values]
+
+    def _registration(self, values: Mapping[str, Any], added: dict[str, str]) -> Registration:
+        """Return what adding one row found, and keep a conflict; takes the row out of `added`."""
+        uid, digest = values["sop_instance_uid"], values["sha256"]
+        if added.get(uid) == digest:
+            del added[uid]
             return Registration.NEW
         known = self.connection.execute(
             select(instances.c.sha256).where(instances.c.sop_instance_uid == uid)
         ).scalar_one()
-        if known == instance.file.sha256:
+        if known == digest:
             return Registration.DUPLICATE
         columns = {name: values[name] for name in instance_conflicts.c.keys()}
         self.connection.execute(insert_or_skip(instance_conflicts).values(columns).on_conflict_do_nothing())
@@ -116,14 +125,8 @@ def study_from_row(row: Row[Any]) -> Study:
     )
 
 
-def _study_values(study: Study) -> dict[str, Any]:
-    values: dict[str, Any] = {name: getattr(study, name) for name in studies.c.keys()}
-    values["header"] = to_json(study.header)
-    values["order_priority"], values["priority"] = int(study.order_priority), int(study.priority)
-    return values
-
-
-def _instance_values(instance: ReceivedInstance, at: datetime) -> dict[str, Any]:
+def instance_values(instance: ReceivedInstance, at: datetime) -> dict[str, Any]:
+    """Return the columns of an instance's row."""
     header, file, source = instance.header, instance.file, instance.source
     return {
         "sop_instance_uid": header.image.sop_instance_uid,
@@ -140,6 +143,13 @@ def _instance_values(instance: ReceivedInstance, at: datetime) -> dict[str, Any]
         "association_id": source.association_id,
         "received_at": at,
     }
+
+
+def _study_values(study: Study) -> dict[str, Any]:
+    values: dict[str, Any] = {name: getattr(study, name) for name in studies.c.keys()}
+    values["header"] = to_json(study.header)
+    values["order_priority"], values["priority"] = int(study.order_priority), int(study.priority)
+    return values
 
 
 def _series(rows: Sequence[Row[Any]], study_description: str) -> Series:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,7 +129,7 @@ class RunningOrthanc:
 
 
 @contextmanager
-def orthanc_running(folder: Path) -> Iterator[RunningOrthanc]:
+def orthanc_running(folder: Path, environ: Mapping[str, str] | None = None) -> Iterator[RunningOrthanc]:
     assert ORTHANC is not None
     folder.mkdir(parents=True, exist_ok=True)
     dicom_port, http_port = free_port(), free_port()
@@ -139,7 +139,7 @@ def orthanc_running(folder: Path) -> Iterator[RunningOrthanc]:
     }  # fmt: skip
     (folder / "orthanc.json").write_text(json.dumps(config))
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([ORTHANC, str(folder / "orthanc.json")], stdout=log, stderr=log)
+        process = subprocess.Popen([ORTHANC, str(folder / "orthanc.json")], stdout=log, stderr=log, env=environ)
     running = RunningOrthanc(dicom_port, f"http://127.0.0.1:{http_port}")
     try:
         wait_for(lambda: _answers(running), 60, lambda: (folder / "log").read_text()[-2000:])

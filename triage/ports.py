@@ -31,8 +31,8 @@ class ModelOffer:
 class StudyStore(Protocol):
     """The studies and instances; every method works inside the transaction that handed the store out."""
 
-    def add_instance(self, instance: ReceivedInstance, at: datetime) -> Registration:
-        """Make the instance known; a conflict is kept beside the first one and never replaces it."""
+    def add_instances(self, received: Sequence[ReceivedInstance], at: datetime) -> Sequence[Registration]:
+        """Make the instances of one study known, in order; a conflict is kept beside the first, never instead."""
 
     def find(self, uid: StudyInstanceUid) -> Study | None:
         """Return the study, locked until the transaction ends, or None when its first instance is still to come."""
@@ -45,6 +45,9 @@ class StudyStore(Protocol):
 
     def save(self, study: Study) -> None:
         """Store the changed study; whoever watches the list hears of it when the transaction is committed."""
+
+    def note_instance(self, uid: StudyInstanceUid, at: datetime) -> None:
+        """Store when the last instance came, where nothing else of the study changed."""
 
     def receiving(self) -> Sequence[StudyInstanceUid]:
         """Return the studies that still receive instances, longest quiet first."""
@@ -135,6 +138,19 @@ class Transactions(Protocol):
     """All or nothing: what happens inside the context is committed at its end, or not at all."""
 
     def begin(self) -> AbstractContextManager[Records]: ...
+
+
+class Arrivals(Protocol):
+    """The short way for what happens most: one more instance of a study that still receives."""
+
+    def continue_studies(
+        self, arrived: Sequence[ReceivedInstance], at: datetime
+    ) -> frozenset[tuple[SopInstanceUid, Sha256]]:
+        """Make known, and commit, every new instance of a RECEIVING study whose order is not more urgent than known.
+
+        Returns those; every other instance changes nothing and takes the long way. Never raises StoreUnavailable:
+        without the database it returns none.
+        """
 
 
 class Analyser(Protocol):

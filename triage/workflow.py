@@ -1,7 +1,7 @@
 """The main job, in the order it happens: receive, complete, triage, report, deliver."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from triage.errors import InvalidGeometry, PermanentError, StatusNotAllowed
@@ -9,6 +9,7 @@ from triage.findings import AiState, Analysis, ModelIdentity
 from triage.identifiers import Sha256, SopInstanceUid, StudyInstanceUid
 from triage.ports import (
     Analyser,
+    Arrivals,
     Clock,
     CompletionRule,
     ModelOffer,
@@ -44,21 +45,60 @@ class Receiving:
     offers: tuple[ModelOffer, ...]
     targets: TargetTimes
     rule: CompletionRule
+    arrivals: Arrivals | None = None
 
     def register_instance(self, instance: ReceivedInstance) -> Registration:
-        """Make a stored instance part of its study; when this returns, the rows are committed.
+        """Make a stored instance part of its study; as `register_instances` for one."""
+        return self.register_instances((instance,))[0]
+
+    def register_instances(self, instances: Sequence[ReceivedInstance]) -> Sequence[Registration]:
+        """Make stored instances parts of their studies; when this returns, the rows are committed.
 
         The same bytes again change nothing. Other bytes under a known UID are kept as a conflict. A new instance of
         a study that was already complete opens the study's next revision.
         """
-        now = self.clock.now()
+        registrations: dict[int, Registration] = {}
+        by_study: dict[StudyInstanceUid, list[int]] = {}
+        continued = set(self.arrivals.continue_studies(instances, self.clock.now())) if self.arrivals else set()
+        for index, instance in enumerate(instances):
+            identity = (instance.header.image.sop_instance_uid, instance.file.sha256)
+            if identity in continued:
+                # Once only: the same bytes twice in one call are one new instance and one duplicate.
+                continued.remove(identity)
+                registrations[index] = Registration.NEW
+            else:
+                by_study.setdefault(instance.header.study.study_instance_uid, []).append(index)
+        if by_study:
+            self._register_each_study(by_study, instances, registrations)
+        return [registrations[index] for index in range(len(instances))]
+
+    def _register_each_study(
+        self,
+        by_study: Mapping[StudyInstanceUid, Sequence[int]],
+        instances: Sequence[ReceivedInstance],
+        registrations: dict[int, Registration],
+    ) -> None:
         with self.transactions.begin() as records:
-            uid = instance.header.study.study_instance_uid
-            study = records.studies.find(uid) or records.studies.add(self._arrived(instance))
-            registration = records.studies.add_instance(instance, now)
+            # In one order everywhere: two processes that lock the same studies do not wait for each other.
+            for uid in sorted(by_study):
+                indices = by_study[uid]
+                found = self._register_in_study(uid, [instances[index] for index in indices], records)
+                registrations.update(zip(indices, found, strict=True))
+
+    def _register_in_study(
+        self, uid: StudyInstanceUid, instances: Sequence[ReceivedInstance], records: Records
+    ) -> Sequence[Registration]:
+        before = records.studies.find(uid) or records.studies.add(self._arrived(instances[0]))
+        registrations = records.studies.add_instances(instances, self.clock.now())
+        study = before
+        for instance, registration in zip(instances, registrations, strict=True):
             if registration is Registration.NEW:
-                records.studies.save(self._continued(study, instance))
-        return registration
+                study = self._continued(study, instance)
+        if study == replace(before, last_instance_at=study.last_instance_at):
+            records.studies.note_instance(uid, study.last_instance_at)
+        else:
+            records.studies.save(study)
+        return registrations
 
     def close_quiet_studies(self) -> tuple[StudyInstanceUid, ...]:
         """Return the studies that became complete now, each with its triage job in the same transaction."""

@@ -11,7 +11,14 @@ ENVIRONMENT_WRITERS = frozenset({"deploy/process.py"})
 """May give OMP_NUM_THREADS a value before the libraries that read it are used; may read nothing."""
 
 PROCESS_LOOPS = frozenset(
-    {"dicom_gateway/receiver.py", "deploy/monitor.py", "deploy/triage_worker.py", "deploy/delivery_worker.py"}
+    {
+        "dicom_gateway/receiver.py",
+        "dicom_gateway/storing.py",
+        "dicom_gateway/group_commit.py",
+        "deploy/monitor.py",
+        "deploy/triage_worker.py",
+        "deploy/delivery_worker.py",
+    }
 )
 """Where one bad input must not stop the next one: what goes wrong is logged, and the loop goes on."""
 

@@ -92,7 +92,7 @@ class Department:
         with DatabaseTransactions(self.engine).begin() as records:
             records.studies.add(study)
             for number in range(images):
-                records.studies.add_instance(_instance(header, series, number, images), now)
+                records.studies.add_instances([_instance(header, series, number, images)], now)
         return uid
 
     def completes(self, uid: StudyInstanceUid) -> None:
@@ -131,7 +131,7 @@ class Department:
         series = replace(series, series_instance_uid=SeriesInstanceUid(f"{uid}.1"))
         header = StudyHeader(uid)
         with DatabaseTransactions(self.engine).begin() as records:
-            records.studies.add_instance(_instance(header, series, 0, images=99), datetime.now(UTC))
+            records.studies.add_instances([_instance(header, series, 0, images=99)], datetime.now(UTC))
 
     def sends(self, uid: StudyInstanceUid, destinations: dict[str, str]) -> None:
         """Let a report go out; `destinations` gives the error of each, empty where it was delivered."""

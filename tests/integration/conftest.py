@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from dicom_gateway.peers import PeerList
 from dicom_gateway.receiver import Receiver, ReceiverSettings
 from dicom_gateway.spool import prepare_spool
+from storage.arrivals import ArrivalRows
 from storage.database import DatabaseTransactions
 from storage.intake import IntakeRows
 from tests.builders import HEAD_CT, MODEL, FrozenClock
@@ -32,9 +33,17 @@ def transactions(engine: Engine) -> DatabaseTransactions:
 
 
 @pytest.fixture
-def receiving(transactions: DatabaseTransactions, clock: FrozenClock) -> Receiving:
+def arrivals(engine: Engine) -> Iterator[ArrivalRows]:
+    rows = ArrivalRows(engine)
+    yield rows
+    rows.close()
+
+
+@pytest.fixture
+def receiving(transactions: DatabaseTransactions, clock: FrozenClock, arrivals: ArrivalRows) -> Receiving:
     rule = CompletionRule(timedelta(seconds=5), timedelta(seconds=0.3))
-    return Receiving(transactions, clock, (ModelOffer(MODEL, HEAD_CT, "bleeding"),), TargetTimes(), rule)
+    offers = (ModelOffer(MODEL, HEAD_CT, "bleeding"),)
+    return Receiving(transactions, clock, offers, TargetTimes(), rule, arrivals)
 
 
 @pytest.fixture
@@ -58,9 +67,9 @@ class RunningReceiver:
 def start_receiver(receiving: Receiving, engine: Engine, tmp_path: Path) -> Iterator[Callable[..., RunningReceiver]]:
     started: list[Receiver] = []
 
-    def start(peers: PeerList | None = None, min_free_bytes: int = 0) -> RunningReceiver:
+    def start(peers: PeerList | None = None, min_free_bytes: int = 0, **changes: object) -> RunningReceiver:
         spool = prepare_spool(tmp_path / "spool", min_free_bytes)
-        settings = ReceiverSettings(port=0)
+        settings = replace(ReceiverSettings(port=0), **changes)  # type: ignore[arg-type]
         receiver = Receiver(settings, peers or PeerList(), spool, receiving, IntakeRows(engine))
         receiver.start()
         started.append(receiver)

@@ -65,6 +65,19 @@ def test_a_file_that_makes_no_sense_is_refused(tmp_path, text):
         read_settings(environment=written(tmp_path, text))
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('certificate = "a.pem"', "certificate and key are needed together"),
+        ('certificate = "a.pem"\nkey = "a.key"', "authorities are needed to check the peers' certificates"),
+        ('authorities = "ca.pem"', "certificate and key are needed for TLS"),
+    ],
+)
+def test_half_a_tls_setting_is_refused_and_not_served_in_clear(tmp_path, text, said):
+    with pytest.raises(InvalidSetting, match=said):
+        read_settings(environment=written(tmp_path, f"[dicom.tls]\n{text}\n"))
+
+
 def test_a_named_file_must_exist(tmp_path):
     with pytest.raises(InvalidSetting, match="no such settings file"):
         read_settings(tmp_path / "absent.toml", {"ACUITY_HOME": str(tmp_path)})

@@ -1,0 +1,167 @@
+"""What becomes of an instance that arrives: Success only when it is safe, otherwise the status that is true."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import uuid4
+
+import structlog
+
+from dicom_gateway.group_commit import Candidate, GroupCommit
+from dicom_gateway.headers import read_instance
+from dicom_gateway.peers import PeerList
+from dicom_gateway.spool import Claim, SealedFile, Spool, UnfinishedFile
+from dicom_gateway.statuses import StoreStatus
+from dicom_gateway.upper_layer.association import StoreService
+from dicom_gateway.upper_layer.commands import Request
+from dicom_gateway.upper_layer.negotiation import AcceptedContext
+from triage.errors import StorageFull, StoreUnavailable, UnreadableInstance
+from triage.study import InstanceHeader, Registration, Source, StoredFile
+
+log = structlog.get_logger(__name__)
+
+
+class IntakeLog(Protocol):
+    """Where associations and unreadable bytes become known."""
+
+    def association_opened(self, association_id: str, calling_ae_title: str, host: str) -> None: ...
+
+    def association_closed(self, association_id: str, outcome: str) -> None: ...
+
+    def quarantined(self, file: StoredFile, claimed_uid: str, reason: str, source: Source) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Storing:
+    """What all associations of this process store with."""
+
+    peers: PeerList
+    spool: Spool
+    group: GroupCommit
+    intake_log: IntakeLog
+
+    def session(self) -> "Session":
+        return Session(self)
+
+
+class Session:
+    """One association's instances."""
+
+    def __init__(self, store: Storing) -> None:
+        self._store = store
+        self._source = Source("", "", uuid4().hex)
+        self._is_noted = False
+
+    def accepted(self, calling_ae_title: str, address: str) -> StoreService:
+        self._source = Source(calling_ae_title, address, self._source.association_id)
+        return self
+
+    def begin(self, request: Request, context: AcceptedContext) -> "IncomingInstance":
+        claim = Claim(request.sop_class_uid, request.sop_instance_uid, context.transfer_syntax_uid)
+        return IncomingInstance(self, claim)
+
+    def closed(self, outcome: str) -> None:
+        """Note how the association ended, if it was noted at all."""
+        if self._is_noted:
+            try:
+                self._store.intake_log.association_closed(self._source.association_id, outcome)
+            except StoreUnavailable:
+                # Its studies complete after their quiet period, as those of a killed receiver do.
+                log.warning("association_end_not_noted", association=self._source.association_id)
+
+    def open_file(self, claim: Claim) -> UnfinishedFile | StoreStatus:
+        """Return where the bytes go, or the status of those that are not wanted."""
+        source = self._source
+        if not self._store.peers.may_store(source.ae_title, source.host):
+            log.warning("store_refused", ae_title=source.ae_title, host=source.host)
+            return StoreStatus.NOT_AUTHORISED
+        return self._store.spool.begin(claim)
+
+    def keep(self, file: UnfinishedFile, claim: Claim) -> StoreStatus:
+        """Return Success after fsync and commit, or the status of bytes that were set apart."""
+        sealed = file.seal()
+        try:
+            with file.mapped() as content:
+                header = read_instance(content, claim.transfer_syntax_uid, sealed.data_set_start)
+        except UnreadableInstance as error:
+            return self._keep_apart(sealed, claim, str(error), StoreStatus.CANNOT_UNDERSTAND)
+        if mismatch := _mismatch(header, claim):
+            return self._keep_apart(sealed, claim, mismatch, StoreStatus.DATA_SET_DOES_NOT_MATCH)
+        self._note_association()
+        registration = self._store.group.register(Candidate(sealed, header, self._source))
+        if registration is Registration.CONFLICT:
+            log.warning("instance_conflict", association=self._source.association_id)
+        return StoreStatus.SUCCESS
+
+    def failed(self, error: Exception) -> StoreStatus:
+        """Return the status for an error, logged."""
+        if isinstance(error, StorageFull | StoreUnavailable):
+            log.error("store_postponed", reason=type(error).__name__)
+            return StoreStatus.OUT_OF_RESOURCES
+        log.error("store_failed", association=self._source.association_id, exc_info=error)
+        return StoreStatus.PROCESSING_FAILURE
+
+    def _note_association(self) -> None:
+        """Make the association known before its first instance is: a study with an open one is not complete."""
+        if not self._is_noted:
+            source = self._source
+            self._store.intake_log.association_opened(source.association_id, source.ae_title, source.host)
+            self._is_noted = True
+
+    def _keep_apart(self, sealed: SealedFile, claim: Claim, reason: str, status: StoreStatus) -> StoreStatus:
+        file = self._store.spool.quarantine(sealed)
+        self._store.intake_log.quarantined(file, claim.sop_instance_uid, reason, self._source)
+        log.warning("instance_quarantined", status=f"{status:04X}", association=self._source.association_id)
+        return status
+
+
+class IncomingInstance:
+    """One data set on its way in; once something went wrong, the rest of its bytes is thrown away."""
+
+    def __init__(self, session: Session, claim: Claim) -> None:
+        self._session = session
+        self._claim = claim
+        self._file: UnfinishedFile | None = None
+        self._status = StoreStatus.PROCESSING_FAILURE
+        try:
+            opened = session.open_file(claim)
+            if isinstance(opened, StoreStatus):
+                self._status = opened
+            else:
+                self._file = opened
+        except Exception as error:
+            self._give_up(error)
+
+    def write(self, piece: memoryview) -> None:
+        try:
+            if self._file is not None:
+                self._file.write(piece)
+        except Exception as error:
+            self._give_up(error)
+
+    def finish(self) -> int:
+        try:
+            if self._file is not None:
+                self._status = self._session.keep(self._file, self._claim)
+        except Exception as error:
+            # One instance that breaks something must not break the association, and is never acknowledged.
+            self._give_up(error)
+        finally:
+            self.discard()
+        return self._status
+
+    def discard(self) -> None:
+        if self._file is not None:
+            with suppress(OSError):
+                self._file.discard()
+            self._file = None
+
+    def _give_up(self, error: Exception) -> None:
+        self._status = self._session.failed(error)
+        self.discard()
+
+
+def _mismatch(header: InstanceHeader, claim: Claim) -> str:
+    claimed = f"{claim.sop_instance_uid} of class {claim.sop_class_uid}"
+    found = f"{header.image.sop_instance_uid} of class {header.image.sop_class_uid}"
+    return "" if found == claimed else f"data set is {found}, the request said {claimed}"

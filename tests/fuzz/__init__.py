@@ -1,0 +1,1 @@
+"""Fuzzing: `python -m tests.fuzz TARGET --inputs N` feeds a target what nobody should send."""
