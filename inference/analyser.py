@@ -28,6 +28,7 @@ from triage.study import Series
 INPUT_NAME = "image"
 OUTPUT_NAMES = ("logits", "map", "embedding")
 NOVELTY = "novelty"
+MEMBER_OUTPUTS = ("member_logits", "member_maps")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class BundleAnalyser:
         policy: ProviderPolicy,
         threads: int,
         seconds: Callable[[], float] = time.perf_counter,
+        with_members: bool = False,
     ) -> None:
         """Take the bundles in service; nothing is loaded yet.
 
@@ -61,7 +63,9 @@ class BundleAnalyser:
             policy: which device may run them.
             threads: of the CPU, for one analysis.
             seconds: a clock that only goes forward, in seconds.
+            with_members: whether the networks of the cross-validation may be asked one by one; for validation.
         """
+        self._with_members = with_members
         self._bundles = {bundle.identity: bundle for bundle in bundles}
         self._policy = policy
         self._threads = threads
@@ -125,8 +129,10 @@ class BundleAnalyser:
             out_of_scope=answer.quality.refusal,
         )
 
-    def analyse_volume(self, bundle: Bundle, volume: Volume) -> VolumeAnswer:
+    def analyse_volume(self, bundle: Bundle, volume: Volume, member: int | None = None) -> VolumeAnswer:
         """Return what the model of `bundle` says about `volume`; live studies and validation both come through here.
+
+        With `member` that one network of the cross-validation answers alone: the one that did not see the patient.
 
         Raises:
             InvalidBundle: the weights do not load.
@@ -139,6 +145,8 @@ class BundleAnalyser:
         started = self._seconds()
         prepared = prepare(volume, bundle.spec)
         outputs = runtime.run(prepared.tensor)
+        if member is not None:
+            outputs = answer_of_member(outputs, member)
         if strange := unlike_training(outputs, bundle.spec):
             return VolumeAnswer(QualityReport(quality.notes, strange), (), runtime.provider, self._seconds() - started)
         findings = findings_from(outputs, prepared, volume, bundle.spec, bundle.identity)
@@ -171,7 +179,9 @@ class BundleAnalyser:
     def _opened(self, bundle: Bundle) -> Runtime:
         # Results carry the digest, so the weights that run must be the ones that were digested.
         require_same(bundle.identity.name, file_digests(bundle.folder), bundle.files)
-        return open_onnx(bundle.onnx_path, tensor_contract(bundle.spec), self._policy, self._threads)
+        return open_onnx(
+            bundle.onnx_path, tensor_contract(bundle.spec, self._with_members), self._policy, self._threads
+        )
 
 
 def joined_answers(answers: Sequence[VolumeAnswer]) -> VolumeAnswer:
@@ -196,8 +206,16 @@ def unlike_training(outputs: Outputs, spec: TriageSpec) -> str | None:
     return f"unlike the images the model was trained on (novelty {found:.1f}, at most {spec.novelty_limit:.1f})"
 
 
-def tensor_contract(spec: TriageSpec) -> TensorContract:
+def answer_of_member(outputs: Outputs, member: int) -> Outputs:
+    """Return `outputs` with the logits and the map of one network of the cross-validation, counted from 0."""
+    logits, maps = (outputs[name] for name in MEMBER_OUTPUTS)
+    return {**outputs, "logits": logits[:, member : member + 1], "map": maps[:, member]}
+
+
+def tensor_contract(spec: TriageSpec, with_members: bool = False) -> TensorContract:
     """Return what the network of a bundle takes and gives."""
     preparation = spec.preparation
     names = OUTPUT_NAMES if spec.novelty_limit is None else (*OUTPUT_NAMES, NOVELTY)
+    if with_members and spec.members:
+        names = (*names, *MEMBER_OUTPUTS)
     return TensorContract(INPUT_NAME, len(preparation.channels), preparation.rows, preparation.columns, names)

@@ -98,7 +98,8 @@ class TriageSpec:
     """The whole of `configs/triage.json`.
 
     With a `novelty_limit` the network has an output "novelty": how far an image lies from those it was trained on, 1
-    being usual. Above the limit the model does not answer.
+    being usual. Above the limit the model does not answer. With `members` it has the outputs "member_logits" and
+    "member_maps" besides: what each network of the cross-validation says, in the order of the folds.
     """
 
     name: str
@@ -118,6 +119,7 @@ class TriageSpec:
     citation: str
     segmentation: Segmentation | None = None
     novelty_limit: float | None = None
+    members: int = 0
 
     @property
     def active(self) -> OperatingPoint:
@@ -156,6 +158,7 @@ def read_triage_spec(folder: Path) -> TriageSpec:
         citation=fields.text("citation"),
         segmentation=_segmentation(fields),
         novelty_limit=None if fields.values.get("novelty_limit") is None else fields.number("novelty_limit", low=0),
+        members=fields.whole("members", low=0, high=100) if "members" in fields.values else 0,
     )
 
 

@@ -45,9 +45,16 @@ class StudyAnswer:
 
 
 def answer(
-    study: LabelledStudy, dataset: Dataset, bundle: Bundle, analyser: BundleAnalyser, header_of: HeaderReader
+    study: LabelledStudy,
+    dataset: Dataset,
+    bundle: Bundle,
+    analyser: BundleAnalyser,
+    header_of: HeaderReader,
+    member: int | None = None,
 ) -> StudyAnswer:
     """Return what the model of `bundle` says about `study`, or why it would not answer on a live one.
+
+    With `member` that one network of the bundle's cross-validation answers, on plain images only.
 
     DICOM files go the way of live studies: series selection, reading, quality, preparation, runtime. Plain images are
     held to the same rules as the DICOM objects that `to_dicom` makes of them.
@@ -60,7 +67,9 @@ def answer(
     try:
         if dataset.is_dicom:
             return _answer_on_dicom(study, bundle, analyser, header_of)
-        parts = [_answer_on_images(part, dataset.description, bundle, analyser) for part in _volumes(study, dataset)]
+        parts = [
+            _answer_on_images(part, dataset.description, bundle, analyser, member) for part in _volumes(study, dataset)
+        ]
     except NOT_READABLE as error:
         return _refused(study, str(error))
     return _together(study, parts)
@@ -108,13 +117,13 @@ def _volumes(study: LabelledStudy, dataset: Dataset) -> list[LabelledStudy]:
 
 
 def _answer_on_images(
-    study: LabelledStudy, description: Description, bundle: Bundle, analyser: BundleAnalyser
+    study: LabelledStudy, description: Description, bundle: Bundle, analyser: BundleAnalyser, member: int | None
 ) -> StudyAnswer:
     volume = assumed_volume(study, description, [read_image(image).pixels for image in study.images])
     rows, columns = volume.values.shape[1:]
     if reason := reason_against(assumed_series(study, description, (rows, columns)), bundle.spec.accepts):
         return _refused(study, reason)
-    found = analyser.analyse_volume(bundle, volume)
+    found = analyser.analyse_volume(bundle, volume, member)
     if found.quality.refusal is not None:
         return _refused(study, found.quality.refusal)
     images = dict(zip(map(str, volume.sop_instance_uids), study.images, strict=True))

@@ -56,7 +56,13 @@ def report_html(measured: Measured) -> str:
 def _notices(measured: Measured) -> str:
     overlap, shared = measured.overlap, measured.overlap.patients
     notices = [f'<p class="notice"><strong>{NOTICE}</strong></p>']
-    if overlap.trained_on:
+    if measured.out_of_fold and measured.out_of_fold == shared:
+        notices.append(
+            f"<p>The model was trained on {shared} of the {measured.figures.n_patients} patients; each of them was "
+            "answered by the one network of its cross-validation that did not see the patient (out of fold). "
+            "Thresholds and calibration were chosen on these very scores.</p>"
+        )
+    elif overlap.trained_on:
         notices.append(
             f'<p class="notice"><strong>These figures are optimistic.</strong> The model was trained on {shared} of '
             f"the {measured.figures.n_patients} patients of this data set; they say how well it remembers, not how "

@@ -35,6 +35,7 @@ class Measured:
     answers: tuple[StudyAnswer, ...]
     figures: Figures
     overlap: TrainingOverlap
+    out_of_fold: int
     device: str
     seconds: float
     measured_at: str
@@ -70,6 +71,7 @@ def as_object(measured: Measured) -> dict[str, Json]:
         "n_unlabelled_rows": dataset.unlabelled_rows,
         "trained_on_this_data": measured.overlap.trained_on,
         "n_patients_in_training": measured.overlap.patients,
+        "n_patients_out_of_fold": measured.out_of_fold,
         "not_measured": _not_measured(figures),
         "method": METHOD,
         "measured_at": measured.measured_at,

@@ -79,12 +79,15 @@ def _measure(
     request: ValidationRequest, dataset: Dataset, header_of: HeaderReader, progress: Callable[[int, int], None]
 ) -> Measured:
     bundle = request.bundle
-    analyser = BundleAnalyser((bundle,), POLICIES[request.device], request.threads)
+    overlap = training_overlap(bundle.folder, dataset)
+    unseen_by = overlap.folds if bundle.spec.members and not dataset.is_dicom else {}
+    policy = POLICIES[request.device]
+    analyser = BundleAnalyser((bundle,), policy, request.threads, with_members=bool(unseen_by))
     analyser.warm_up()
     answers = []
     started = time.perf_counter()
     for study in dataset.studies:
-        answers.append(answer(study, dataset, bundle, analyser, header_of))
+        answers.append(answer(study, dataset, bundle, analyser, header_of, unseen_by.get(study.patient)))
         progress(len(answers), len(dataset.studies))
     seconds = time.perf_counter() - started
     return Measured(
@@ -92,7 +95,8 @@ def _measure(
         dataset=dataset,
         answers=tuple(answers),
         figures=figures_of(answers, bundle.spec, dataset.description.subgroups),
-        overlap=training_overlap(bundle.folder, dataset),
+        overlap=overlap,
+        out_of_fold=len({study.patient for study in dataset.studies} & unseen_by.keys()),
         device=request.device,
         seconds=seconds,
         measured_at=request.at.isoformat(timespec="seconds"),

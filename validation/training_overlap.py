@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from validation.labelled_images import Dataset
@@ -13,10 +13,14 @@ DOCUMENTS = ("docs/training-log.json", "docs/figures.json")
 
 @dataclass(frozen=True, slots=True)
 class TrainingOverlap:
-    """`trained_on` is None when the bundle does not say what it was trained on; `patients` is how many are shared."""
+    """`trained_on` is None when the bundle does not say what it was trained on; `patients` is how many are shared.
+
+    `folds` names, for those of them that were cross-validated, the fold that left the patient out, from 0.
+    """
 
     trained_on: bool | None
     patients: int
+    folds: Mapping[str, int] = field(default_factory=dict)
 
 
 def training_overlap(bundle_folder: Path, dataset: Dataset) -> TrainingOverlap:
@@ -32,8 +36,10 @@ def training_overlap(bundle_folder: Path, dataset: Dataset) -> TrainingOverlap:
         if not isinstance(data, dict) or data.get("name") != dataset.description.name:
             continue
         folds = record.get("folds")
-        shared = len(patients & folds.keys()) if isinstance(folds, dict) else len(patients)
-        return TrainingOverlap(shared > 0, shared)
+        if not isinstance(folds, dict):
+            return TrainingOverlap(len(patients) > 0, len(patients))
+        shared = {patient: int(folds[patient]) for patient in patients & folds.keys()}
+        return TrainingOverlap(len(shared) > 0, len(shared), shared)
     return TrainingOverlap(False if records else None, 0)
 
 

@@ -13,7 +13,7 @@ from models.training.lesion_recipe import Recipe
 from models.training.lesion_serving import EMBEDDING_SIZE
 from models.triage_spec import SPEC_FILE, Aggregation, Calibration, OperatingPoint, TriageSpec
 
-OUTPUTS = ("logits", "map", "embedding", "novelty")
+OUTPUTS = ("logits", "map", "embedding", "novelty", "member_logits", "member_maps")
 
 LICENCES = {
     "CC-BY-4.0": "Creative Commons Attribution 4.0 International: https://creativecommons.org/licenses/by/4.0/legalcode",
@@ -43,6 +43,7 @@ def triage_spec(recipe: Recipe, calibration: Calibration, points: tuple[Operatin
         licence=recipe.licence,
         citation=recipe.citation,
         segmentation=recipe.segmentation,
+        members=recipe.folds,
     )
 
 
@@ -103,6 +104,9 @@ def _metadata(recipe: Recipe) -> dict[str, object]:
                 | {"type": "segmentation", "num_channels": 1, "spatial_shape": cells, "channel_def": {"0": "lesion"}},
                 "embedding": whole | one | {"num_channels": EMBEDDING_SIZE, "channel_def": {"0": "features"}},
                 "novelty": whole | one | {"num_channels": 1, "channel_def": {"0": "distance, 1 is usual"}},
+                "member_logits": whole | one | {"num_channels": recipe.folds, "channel_def": {"0": "fold 1"}},
+                "member_maps": whole
+                | {"num_channels": recipe.folds, "spatial_shape": cells, "channel_def": {"0": "fold 1"}},
             },
         },
     }

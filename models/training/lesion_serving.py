@@ -90,23 +90,25 @@ class ServingLesions(nn.Module):
     """Several networks as one.
 
     Outputs "logits" (n, 1) and "map" (n, rows / stride, columns / stride), averages over the members, "embedding"
-    (n, 32), principal coordinates of the first member's features, and "novelty" (n, 1), the members' mean.
+    (n, 32), principal coordinates of the first member's features, "novelty" (n, 1), the members' mean, and what each
+    member says, "member_logits" (n, members) and "member_maps" (n, members, rows / stride, columns / stride).
     """
 
     def __init__(self, members: Sequence[LesionNetwork], gauges: Sequence[Gauge]) -> None:
         super().__init__()
         self.members, self.gauges = nn.ModuleList(members), nn.ModuleList(gauges)
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
         answers = [member(image) for member in self.members]
         gauged = [
             gauge(gauged_features(image, embedding))
             for gauge, (_, _, embedding) in zip(self.gauges, answers, strict=True)
         ]
-        logits = torch.stack([one[0][:, :1] for one in answers]).mean(dim=0)
-        maps = torch.stack([one[1][:, 0] for one in answers]).mean(dim=0)
+        logits = torch.cat([one[0][:, :1] for one in answers], dim=1)
+        maps = torch.cat([one[1] for one in answers], dim=1)
         novelty = torch.stack([one for one, _ in gauged]).mean(dim=0)
-        return logits, maps, gauged[0][1][:, :EMBEDDING_SIZE], novelty[:, None]
+        embedding = gauged[0][1][:, :EMBEDDING_SIZE]
+        return logits.mean(dim=1, keepdim=True), maps.mean(dim=1), embedding, novelty[:, None], logits, maps
 
 
 def _tensor(values: NDArray[np.float64]) -> Tensor:

@@ -14,6 +14,8 @@ pytest.importorskip("monai")
 
 import torch
 
+from deploy.measuring import header_of_file
+from inference.postprocess import calibrated
 from inference.preprocess import prepare
 from inference.volume import Volume
 from models.bundle import load_bundle
@@ -29,14 +31,26 @@ from models.training.mr_brain_flair import RECIPE as MR
 from models.training.us_breast_lesion import RECIPE as US
 from models.training.xr_chest_opacity import RECIPE as XR
 from models.triage_spec import Calibration, LogisticCurve, OperatingPoint
+from tests.builders import MORNING
 from triage.errors import InvalidDataset
 from triage.identifiers import SopInstanceUid
+from validation.run import ValidationRequest, validate
 
 US_TOML = """name = "drawn"
+modality = "US"
+body_part = "BREAST"
+task = "malignant breast lesion"
+licence = "none"
+citation = "none"
 [columns]
 image = "image"
 study = "patient"
+image_label = "malignant"
 mask = "mask"
+[stored_values]
+slope = 1.0
+intercept = 0.0
+unit = "grey"
 """
 MR_TOML = """name = "drawn"
 [columns]
@@ -58,7 +72,7 @@ def us_set(tmp_path):
     random, folder, rows = np.random.default_rng(4), tmp_path / "drawn", []
     for number in range(24):
         patient, malignant = number % 16, number % 16 % 2
-        row, column = np.mgrid[0:120, 0:150]
+        row, column = np.mgrid[0:130, 0:150]
         disc = np.hypot((row - 60) / (1.4 if malignant else 0.8), column - 75 + number) < 22
         folder.mkdir(exist_ok=True)
         write_image(folder / f"images/{number}.png", 120 - 80 * disc + random.normal(0, 20, disc.shape))
@@ -232,6 +246,20 @@ def test_folds_that_divide_a_patient_are_refused(us_set):
         folds_of(US, images)
 
 
+def us_images(folder: Path) -> list[Path]:
+    return sorted((folder / "images").iterdir())
+
+
+def validated_probabilities(bundle, data: Path, out: Path) -> dict[str, float]:
+    """Return what `acuity validate run` says about every image that the bundle answers on."""
+    request = ValidationRequest(bundle, data, out, "cpu", 1, MORNING)
+    document = validate(request, header_of_file, lambda _done, _all: None)
+    assert document["n_patients_out_of_fold"] == document["n_patients"]
+    with (out / "predictions.csv").open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["level"] == "image" and row["score"]]
+    return {row["image"]: float(row["score"]) for row in rows}
+
+
 @pytest.mark.filterwarnings("ignore::FutureWarning:torch", "ignore::FutureWarning:copyreg")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_run_writes_a_whole_bundle(us_set, tmp_path):
@@ -255,6 +283,13 @@ def test_a_run_writes_a_whole_bundle(us_set, tmp_path):
     assert f"{figures['figures']['image_auc']['value']:.3f}" in card
     assert "what this does not show" in card
     assert {one.kind for one in report.gate.others} >= {"upside down", "inverted", "test patterns"}
+    answered = validated_probabilities(bundle, us_set, tmp_path / "measured")
+    log = json.loads((request.bundle_folder / "docs/training-log.json").read_text(encoding="utf-8"))
+    assert len(answered) > len(us_images(us_set)) / 2
+    for name, probability in answered.items():
+        curve = bundle.spec.calibration.image
+        logit = np.array([log["out_of_fold_logits"][name]])
+        assert probability == pytest.approx(float(calibrated(logit, curve)[0]), abs=2e-3)
 
 
 def test_a_second_run_takes_up_the_folds_of_the_same_data_and_of_no_other(us_set, tmp_path):

@@ -64,6 +64,7 @@ def measured(bundle, answers, tmp_path):
         answers=answers,
         figures=figures_of(answers, bundle.spec, ("centre",)),
         overlap=TrainingOverlap(False, 0),
+        out_of_fold=0,
         device="cpu",
         seconds=2.0,
         measured_at="2026-03-01T03:00:00+00:00",
@@ -166,6 +167,8 @@ def test_the_page_says_when_the_patients_were_trained_on(measured):
     assert "These figures are optimistic." in report_html(trained)
     assert "optimistic" not in report_html(measured)
     assert "overlap cannot be ruled out" in report_html(unknown)
+    assert "optimistic" not in report_html(replace(trained, out_of_fold=5))
+    assert "(out of fold)" in report_html(replace(trained, out_of_fold=5))
     assert as_object(trained)["trained_on_this_data"] is True
 
 
@@ -182,7 +185,10 @@ def test_the_page_shows_the_shortcuts_of_the_bundle(measured):
         ({"plan": {}}, TrainingOverlap(None, 0)),
         ({"data": {"name": "another"}, "folds": {"p1": 0}}, TrainingOverlap(False, 0)),
         ({"data": {"name": "set <1>"}, "folds": {"x": 0}}, TrainingOverlap(False, 0)),
-        ({"data": {"name": "set <1>"}, "folds": {"p1": 0, "n1": 1, "x": 2}}, TrainingOverlap(True, 2)),
+        (
+            {"data": {"name": "set <1>"}, "folds": {"p1": 0, "n1": 1, "x": 2}},
+            TrainingOverlap(True, 2, {"p1": 0, "n1": 1}),
+        ),
         ({"data": {"name": "set <1>"}}, TrainingOverlap(True, 5)),
     ],
 )
