@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from dataclasses import asdict
+from math import isfinite
 from typing import TypeAlias
 
 import numpy as np
@@ -20,7 +21,9 @@ from validation.drift.baselines import (
 )
 from validation.drift.charts import ChartRun, run_cusum, run_events, run_ewma
 from validation.drift.designs import BernoulliCusum, Cusum, Ewma
+from validation.drift.label_free import ASSUMPTIONS, METRICS, PeriodFigures, estimate_periods
 from validation.drift.run_length import LONGEST
+from validation.drift.scored_cases import read_production, read_reference
 from validation.drift.series import Values, read_events, read_values
 
 Answer: TypeAlias = dict[str, object]
@@ -53,6 +56,45 @@ def chart(options: argparse.Namespace) -> int:
     _require(not options.adjust or options.baseline is not None, "adjust: limits are widened for a --baseline")
     _print(options, _chart_of_events(options) if _counts_events(options) else _chart_of_values(options))
     return 0
+
+
+def label_free(options: argparse.Namespace) -> int:
+    """Print what scores alone promise about each period, with and without the prevalence corrected."""
+    _require(isfinite(options.threshold), f"threshold: found {options.threshold}, needed a number")
+    reference = read_reference(options.reference)
+    production = read_production(options.production)
+    found = estimate_periods(reference.cases, production.periods, options.threshold, options.bootstrap, options.seed)
+    answer = {
+        "threshold": options.threshold,
+        "reference": {
+            "n": len(reference.cases.truth),
+            "n_positive": int(reference.cases.truth.sum()),
+            "prevalence": float(reference.cases.truth.mean()),
+            "left_out": reference.left_out,
+        },
+        "left_out": production.left_out,
+        "periods": [_period(one) for one in found],
+        "assumptions": ASSUMPTIONS,
+    }
+    _print(options, answer)
+    return 0
+
+
+def _period(found: PeriodFigures) -> Answer:
+    figures = {
+        name: _estimate(found.corrected[name])
+        | {
+            "with_prior_correction": _estimate(found.corrected[name]),
+            "without_prior_correction": _estimate(found.uncorrected[name]),
+        }
+        for name in ("prevalence", *METRICS)
+    }
+    return {"period": found.period, "n": found.n, **figures, "performance_alarms": list(found.alarms)}
+
+
+def _estimate(found: tuple[float | None, tuple[float, float] | None]) -> Answer:
+    value, interval = found
+    return {"value": value, "ci95": None if interval is None else list(interval)}
 
 
 def _chart_of_values(options: argparse.Namespace) -> Answer:

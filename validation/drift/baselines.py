@@ -21,7 +21,7 @@ from validation.drift.series import Events, Values
 Numbers = NDArray[np.float64]
 
 ENOUGH, PLENTY = 200, 500
-"""Points: with k 0.5, h 4 from 200 of them 5 % of charts keep less than half the designed run length, from 500 0.1 %."""
+"""Points: with k 0.5, h 4 from 200 of them 5 % of charts keep less than half the run length, from 500 0.1 %."""
 
 DRAWS = 500
 GUARANTEE = 0.9

@@ -65,7 +65,9 @@ def read_events(path: Path) -> Events:
     for row, (events, trials) in zip(rows, pairs, strict=True):
         if events > trials:
             raise InvalidDataset(f"{row.place}: events: found {events:g}, needed at most the {trials:g} trials")
-    return Events(np.array([one for one, _ in pairs]), np.array([one for _, one in pairs]))
+    counts = np.array(pairs)
+    counts[np.isnan(counts).any(axis=1)] = 0.0
+    return Events(counts[:, 0], counts[:, 1])
 
 
 def optional_number(row: Row, column: str) -> float:
@@ -88,9 +90,9 @@ def _single_trials(path: Path) -> Events:
 
 def _count(row: Row, column: str) -> float:
     value = optional_number(row, column)
-    if value < 0 or value % 1:
+    if value < 0 or (isfinite(value) and value % 1):
         raise InvalidDataset(f"{row.place}: {column}: found {row.values[column]!r}, needed a whole number")
-    return 0.0 if value != value else value
+    return value
 
 
 def _require_order(rows: Sequence[Row]) -> None:

@@ -17,18 +17,20 @@ from validation.drift.event_chain import event_run_length, lattice_for
     [(4, 0.0, 167.68), (5, 0.0, 465.4), (4, 0.5, 26.6), (4, 1.0, 8.38), (5, 1.0, 10.4), (5, 2.0, 4.01)],
 )
 def test_a_two_sided_cusum_has_the_published_run_length(h, shift, published):
-    assert Cusum(0.5, h).run_length(shift) == pytest.approx(published, rel=2e-3)
+    assert Cusum(0.5, h).run_length(shift) == pytest.approx(published, rel=4e-3)
 
 
 def test_the_run_length_in_control_is_right_to_four_digits():
     assert Cusum(0.5, 4).run_length(0.0) == pytest.approx(167.684, abs=0.001)
+    assert Cusum(0.5, 5).run_length(0.0) == pytest.approx(465.44, abs=0.01)
+    assert Ewma(0.1, 2.814).run_length(0.0) == pytest.approx(499.58, abs=0.01)
     assert Cusum(0.5, 4, sided=1).run_length(0.0) == pytest.approx(2 * 167.684, abs=0.002)
 
 
 @pytest.mark.parametrize(("shift", "published"), [(0.0, 499.6), (0.5, 31.3), (1.0, 10.3), (2.0, 4.36)])
 def test_an_ewma_has_the_published_run_length(shift, published):
     # J. Lucas, M. Saccucci (1990), table 3: weight 0.1, limit 2.814.
-    assert Ewma(0.1, 2.814).run_length(shift) == pytest.approx(published, rel=2e-3)
+    assert Ewma(0.1, 2.814).run_length(shift) == pytest.approx(published, rel=4e-3)
 
 
 def test_an_ewma_of_the_newest_value_alone_is_a_shewhart_chart():
