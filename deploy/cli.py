@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import NoReturn, TypeAlias
 
-from deploy.drift_options import add_drift
+from deploy.drift_options import add_drift, add_queue
 from triage.errors import AcuityError, PermanentError
 from worklist.roles import Role
 
@@ -67,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_simulation(verbs, printing)
     _add_validation(verbs, printing)
     add_drift(verbs, printing)
+    add_queue(verbs, printing)
     return parser
 
 

@@ -33,6 +33,35 @@ def add_drift(verbs: "argparse._SubParsersAction[Parser]", printing: Parser) -> 
     _add_label_free(drift.add_parser("label-free", parents=[printing], help="performance without labels"))
 
 
+def add_queue(verbs: "argparse._SubParsersAction[Parser]", printing: Parser) -> None:
+    """Add `queue wait`."""
+    queue = verbs.add_parser("queue", help="how long studies wait").add_subparsers(required=True, metavar="ACTION")
+    wait = queue.add_parser("wait", parents=[printing], help="mean waits with and without an AI that flags")
+    for name, default, text in (
+        ("--traffic", None, "share of the readers' time that is taken, below 1"),
+        ("--prevalence", None, "share of positives among studies that do not interrupt"),
+        ("--sensitivity", None, "of the AI"),
+        ("--specificity", None, "of the AI"),
+        ("--minutes-positive", 10.0, "mean reading time of a positive study"),
+        ("--minutes-negative", 10.0, "mean reading time of a negative study"),
+        ("--interrupting", 0.0, "share of studies that go before all others"),
+        ("--minutes-interrupting", 5.0, "mean reading time of an interrupting study"),
+        ("--target-interrupting", 15.0, "edf: minutes from arrival to deadline"),
+        ("--target-flagged", 60.0, "edf: minutes from arrival to deadline"),
+        ("--target-unflagged", 240.0, "edf: minutes from arrival to deadline"),
+    ):
+        told = text if default is None else f"{text} (default: {default:g})"
+        wait.add_argument(name, type=float, required=default is None, default=default, metavar="X", help=told)
+    wait.add_argument("--readers", type=int, default=1, metavar="N", help="how many readers (default: 1)")
+    wait.add_argument("--discipline", choices=("non-preemptive", "preemptive", "edf", "fifo"), default="non-preemptive",
+                      help="what is read next (default: non-preemptive)")  # fmt: skip
+    wait.add_argument("--method", choices=("exact", "simulate"), default=None,
+                      help="default: exact where a formula is, else simulate")  # fmt: skip
+    wait.add_argument("--seed", type=int, default=1, metavar="S", help="of the simulation (default: 1)")
+    wait.add_argument("--replications", type=int, default=20, metavar="N", help="independent runs (default: 20)")
+    wait.set_defaults(run=_later("queueing", "wait"))
+
+
 def _add_chart(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--chart", choices=("cusum", "ewma", "bernoulli-cusum"), required=True, help="kind of chart")
     parser.add_argument("--k", type=float, default=None, help="cusum: reference value in sd (default: half the shift)")

@@ -35,8 +35,9 @@ SAME = 1e-12
 ASSUMPTIONS = (
     "Estimated from scores alone, on the assumption that positives and negatives still look like those of the "
     "reference and only their shares may differ (prior shift). With prior correction the share is estimated, without "
-    "it it is taken as unchanged. If cases of one class look different (another scanner, other patients, harder lesions) or the "
-    "meaning of the label has changed, these figures can be wrong and nothing here can tell: only labels can."
+    "it it is taken as unchanged. If cases of one class look different (another scanner, other patients, harder "
+    "lesions) or the meaning of the label has changed, these figures can be wrong and nothing here can tell: only "
+    "labels can."
 )
 
 
