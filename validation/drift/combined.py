@@ -1,7 +1,8 @@
 """A bank of charts, one for each stream, whose false alarms come as seldom as configured for all of them together.
 
-Alarms of K charts add up: where each gives one in A years, all of them give one in A / K, if they are independent. Each is therefore designed for K times the wanted interval. Streams that move together alarm together, less often; from
-data of the streams in control the right interval of each chart is found by simulation.
+Alarms of K charts add up: where each gives one in A years, all of them give one in A / K, if they are independent. Each
+is therefore designed for K times the wanted interval. Streams that move together alarm together, less often; from data
+of the streams in control the right interval of each chart is found by simulation.
 """
 
 from collections.abc import Callable, Sequence
