@@ -117,7 +117,7 @@ def simulated_years(streams: Sequence[Stream], source: Source, sites: int, years
         alarmed = np.zeros(sites, dtype=np.bool_)
         for runner, values, is_due in zip(runners, observations, due, strict=True):
             if is_due[step]:
-                np.logical_or(alarmed, runner.take(values[:, step]), out=alarmed)
+                alarmed[runner.take(values[:, step])] = True
         if alarmed.any():
             alarms += int(alarmed.sum())
             for runner in runners:
