@@ -169,7 +169,7 @@ class _Runner:
         else:
             steps = [values * event + (chart.trials - values) * none for event, none in self.weights]
         np.maximum(state + np.array(steps), 0.0, out=state)
-        over: NDArray[np.bool_] = (state > chart.limit).any(axis=0)
+        over: NDArray[np.bool_] = np.max(state, axis=0) > chart.limit
         return over
 
     def start_again(self, sites: NDArray[np.bool_]) -> None:
