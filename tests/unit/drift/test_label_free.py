@@ -160,7 +160,7 @@ def test_the_command_answers_per_period_with_and_without_correction(tmp_path, ca
         ([("", 0.5)], [(0.5,)], (), "no row with truth and score"),
         ([(1, 0.5), (2, 0.5)], [(0.5,)], (), "needed 1, 0 or nothing"),
         ([(1, 0.5), (0, "inf")], [(0.5,)], (), "needed a finite number"),
-        ([(1, 0.5), (0, 0.4)], [("",)], (), "another number of values"),
+        ([(1, 0.5), (0, 0.4)], [("",)], (), "no rows"),
         ([(1, 0.5), (0, 0.4)], [("x",)], (), "needed a number"),
         ([(1, 0.5), (0, 0.4)], [(0.5,)], ("--bootstrap", "3"), "needed 50 or more"),
     ],
