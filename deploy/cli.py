@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import NoReturn, TypeAlias
 
+from deploy.drift_options import add_drift, add_queue
 from deploy.model_verbs import add_models
 from deploy.statistics_options import add_statistics
 from triage.errors import AcuityError, PermanentError
@@ -69,6 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_validation(verbs, printing)
     add_models(verbs, printing, _later)
     add_statistics(verbs, printing)
+    add_drift(verbs, printing)
+    add_queue(verbs, printing)
     return parser
 
 

@@ -61,6 +61,10 @@ class InvalidDataset(PermanentError):
     """A data set for validation is incomplete or contradicts its own description."""
 
 
+class InvalidDesign(PermanentError):
+    """What is asked of a chart or of a queue is out of range, or nothing answers it."""
+
+
 class StorageFull(RetriableError):
     """Less space is free than the settings keep in reserve."""
 
