@@ -9,7 +9,7 @@ Source: S. Nikolov et al., arXiv:1809.04430 (2018), section "Performance metric"
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -67,7 +67,7 @@ def _areas(mask: Mask, spacing_mm: tuple[float, ...]) -> Numbers:
     return _area_of_codes(spacing_mm)[codes]
 
 
-@lru_cache(maxsize=16)
+@cache
 def _area_of_codes(spacing_mm: tuple[float, ...]) -> Numbers:
     """Return the area for each set of foreground corners, numbered by the bits of their order."""
     corners = list(product((0, 1), repeat=len(spacing_mm)))
