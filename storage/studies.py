@@ -1,7 +1,7 @@
 """Studies and instances as rows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -117,7 +117,7 @@ def study_from_row(row: Row[Any]) -> Study:
 
 
 def _study_values(study: Study) -> dict[str, Any]:
-    values: dict[str, Any] = {name: getattr(study, name) for name in studies.c.keys()}
+    values: dict[str, Any] = {field.name: getattr(study, field.name) for field in fields(study)}
     values["header"] = to_json(study.header)
     values["order_priority"], values["priority"] = int(study.order_priority), int(study.priority)
     return values
