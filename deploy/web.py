@@ -8,11 +8,14 @@ from deploy.clock import SystemClock
 from deploy.process import process
 from deploy.settings import Settings
 from storage.accounts import AccountRows
+from storage.audit import AuditTrail
 from storage.change_feed import ChangeListener
-from storage.database import connect
+from storage.database import DatabaseTransactions, connect
 from storage.incidents import IncidentReader
 from storage.worklist_rows import WorklistReader
 from storage.workload import WorkloadReader
+from triage.priority import TargetTimes
+from triage.reader_work import ReaderWork
 from worklist.app import create_app
 from worklist.ports import WorklistServices
 from worklist.server import listening_socket, server
@@ -23,12 +26,13 @@ def run(options: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT."""
     with process(options, "web") as own:
         web = own.settings.file.web
-        app = create_app(services_on(connect(own.database_url, pool_size=10)), web_settings(own.settings))
+        services = services_on(connect(own.database_url, pool_size=10), own.settings.target_times)
+        app = create_app(services, web_settings(own.settings))
         server(app).run(sockets=[listening_socket(web.host, web.port)])
     return 0
 
 
-def services_on(engine: Engine) -> WorklistServices:
+def services_on(engine: Engine, targets: TargetTimes) -> WorklistServices:
     """Return what the page and its API work with."""
     return WorklistServices(
         rows=WorklistReader(engine),
@@ -37,6 +41,8 @@ def services_on(engine: Engine) -> WorklistServices:
         incidents=IncidentReader(engine),
         workload=WorkloadReader(engine),
         clock=SystemClock(),
+        work=ReaderWork(DatabaseTransactions(engine), SystemClock(), targets),
+        audit=AuditTrail(engine),
     )
 
 

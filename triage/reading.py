@@ -32,6 +32,14 @@ class ActKind(StrEnum):
     UNDO = "undo"
 
 
+class Reading(StrEnum):
+    """Which studies of the list are meant: those that wait for a reader, those that were read, or all."""
+
+    OPEN = "open"
+    READ = "read"
+    ALL = "all"
+
+
 class Answer(StrEnum):
     """What a reader says to the AI, after the assessment of IHE AIRAI.
 

@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from triage.audit import AuditEvent, AuditRecord
 from triage.findings import AiState, Analysis, Finding
-from triage.identifiers import SopInstanceUid, StudyInstanceUid
+from triage.identifiers import SeriesInstanceUid, SopInstanceUid, StudyInstanceUid
 from triage.ports import Clock, RecordedAnalysis, ResultObject
 from triage.priority import Priority
+from triage.reader_work import ReaderWork
+from triage.reading import Act, Reading, Work
+from triage.selection import Refusal
 from triage.study import Series, Study
 
 
@@ -16,8 +20,9 @@ from triage.study import Series, Study
 class ListFilter:
     """Which rows are wanted; None and the empty string demand nothing.
 
-    `after` is the study that the page begins behind, in the one order of the list; `text` is looked for in the
-    patient's name and ID, the accession number, the description and, whole, in the study UID.
+    `after` is the study that the page begins behind, in the one order of the list; each word of `text` is looked for
+    in the patient's name and ID, the accession number, the description and the study UID. `site` is the institution,
+    `owner` the reader who has claimed the study.
     """
 
     limit: int = 200
@@ -26,6 +31,9 @@ class ListFilter:
     modality: str = ""
     band: Priority | None = None
     ai_state: AiState | None = None
+    reading: Reading = Reading.ALL
+    owner: str = ""
+    site: str = ""
 
 
 class ListedStudy(Protocol):
@@ -33,6 +41,14 @@ class ListedStudy(Protocol):
 
     @property
     def study(self) -> Study: ...
+    @property
+    def work(self) -> Work: ...
+    @property
+    def listed_band(self) -> Priority: ...
+    @property
+    def due_at(self) -> datetime: ...
+    @property
+    def is_open(self) -> bool: ...
     @property
     def modalities(self) -> tuple[str, ...]: ...
     @property
@@ -78,6 +94,21 @@ class Delivery(Protocol):
     def delivered_at(self) -> datetime | None: ...
 
 
+class ModelSelection(Protocol):
+    """Which series a model saw at a revision of the study, and why it did not see the others."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def revision(self) -> int: ...
+    @property
+    def chosen_series_uid(self) -> SeriesInstanceUid | None: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def refusals(self) -> tuple[Refusal, ...]: ...
+
+
 class KnownStudy(Protocol):
     """All that is known of one study."""
 
@@ -91,6 +122,10 @@ class KnownStudy(Protocol):
     def objects(self) -> tuple[ResultObject, ...]: ...
     @property
     def deliveries(self) -> Sequence[Delivery]: ...
+    @property
+    def selections(self) -> Sequence[ModelSelection]: ...
+    @property
+    def acts(self) -> tuple[Act, ...]: ...
 
 
 class Rows(Protocol):
@@ -166,6 +201,18 @@ class Accounts(Protocol):
     def add_token(self, token_sha256: str, role: str, at: datetime) -> None: ...
 
     def token_role(self, token_sha256: str) -> str | None: ...
+
+
+class AuditTrail(Protocol):
+    """The chain of events, from outside a transaction of the workflow."""
+
+    def note(self, event: AuditEvent) -> None:
+        """Return when the event is in the chain; raises StoreUnavailable."""
+
+    def newest(
+        self, limit: int, before: int | None = None, study: StudyInstanceUid | None = None
+    ) -> Sequence[AuditRecord]:
+        """Return the newest links, newest first: those before number `before`, those about `study`."""
 
 
 class Incident(Protocol):
@@ -245,3 +292,5 @@ class WorklistServices:
     incidents: Incidents
     workload: Workload
     clock: Clock
+    work: ReaderWork
+    audit: AuditTrail

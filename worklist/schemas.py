@@ -11,6 +11,7 @@ from triage.priority import Priority
 from triage.study import Series, StudyStatus
 from worklist.patient_words import age_words, person_name, sex_word
 from worklist.ports import IncidentList, KnownStudy, ListedStudy, ListPage
+from worklist.work_schemas import ActView, WorkView, act_views, work_view
 
 SIMULATED_WORD = "simulated"
 
@@ -55,7 +56,10 @@ class PatientView(BaseModel):
 
 
 class StudyFacts(BaseModel):
-    """What the list and the single study have in common; `band` is `priority` under the list's word for it."""
+    """What the list and the single study have in common; `band` is `priority` under the list's word for it.
+
+    `own_band` is the study's own, where a person has given it another one (`work.override`).
+    """
 
     study_instance_uid: StudyInstanceUid
     status: StudyStatus
@@ -70,6 +74,9 @@ class StudyFacts(BaseModel):
     triaged_at: datetime | None
     delivered_at: datetime | None
     band: str
+    own_band: str
+    is_open: bool
+    work: WorkView
     order_priority: str
     patient: PatientView
     modalities: list[str]
@@ -99,8 +106,15 @@ class WorklistView(BaseModel):
     server_time: datetime
 
 
+class RefusalView(BaseModel):
+    """Why a model did not see a series."""
+
+    model: str
+    reason: str
+
+
 class SeriesView(BaseModel):
-    """One series as it was received; `analysed_by` names the models that saw it."""
+    """One series as it was received; `analysed_by` names the models that saw it, `refused_by` says why others not."""
 
     series_instance_uid: str
     modality: str
@@ -109,6 +123,7 @@ class SeriesView(BaseModel):
     series_number: int | None
     instances: int
     analysed_by: list[str]
+    refused_by: list[RefusalView]
 
 
 class AnalysisView(BaseModel):
@@ -152,6 +167,7 @@ class StudyView(StudyFacts):
     series: list[SeriesView]
     analyses: list[AnalysisView]
     results: list[ResultObjectView]
+    acts: list[ActView]
     server_time: datetime
 
 
@@ -193,6 +209,7 @@ def study_view(known: KnownStudy, at: datetime) -> StudyView:
             "series": [_series_view(series, known) for series in known.series],
             "analyses": _analysis_views(known),
             "results": _result_views(known),
+            "acts": act_views(known.acts),
             "server_time": at,
         }
     )
@@ -208,7 +225,10 @@ def _facts(row: ListedStudy) -> dict[str, Any]:
     study, header = row.study, row.study.header
     return {
         **row.as_object(),
-        "band": Priority(study.priority).name,
+        "band": row.listed_band.name,
+        "own_band": Priority(study.priority).name,
+        "is_open": row.is_open,
+        "work": work_view(row.work),
         "order_priority": header.order_priority.strip().upper(),
         "patient": PatientView(
             name=person_name(header.patient_name),
@@ -240,6 +260,12 @@ def _series_view(series: Series, known: KnownStudy) -> SeriesView:
         series_number=header.series_number,
         instances=len(series.images),
         analysed_by=sorted({f"{one.model.name} {one.model.version}" for one in seen_by if not one.out_of_scope}),
+        refused_by=[
+            RefusalView(model=selection.model, reason=refusal.reason)
+            for selection in known.selections
+            for refusal in selection.refusals
+            if refusal.series_instance_uid == uid
+        ],
     )
 
 

@@ -10,6 +10,7 @@ from itertools import count
 from sqlalchemy import Engine, text
 
 from storage.accounts import AccountRows
+from storage.audit import AuditTrail
 from storage.change_feed import ChangeListener
 from storage.database import DatabaseTransactions
 from storage.incidents import IncidentReader
@@ -19,6 +20,7 @@ from triage.findings import AiState, Analysis, Code, Finding, ModelIdentity, Reg
 from triage.identifiers import SeriesInstanceUid, Sha256, SopInstanceUid, StudyInstanceUid
 from triage.ports import RecordedAnalysis, ResultObject
 from triage.priority import Priority, TargetTimes, deadline, from_order, most_urgent
+from triage.reader_work import ReaderWork
 from triage.reading_order import reason_for
 from triage.study import (
     ImageHeader,
@@ -223,6 +225,8 @@ def services_on(engine: Engine) -> WorklistServices:
         incidents=IncidentReader(engine),
         workload=WorkloadReader(engine),
         clock=SystemClock(),
+        work=ReaderWork(DatabaseTransactions(engine), SystemClock(), TargetTimes()),
+        audit=AuditTrail(engine),
     )
 
 
