@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import NoReturn, TypeAlias
 
+from deploy.auditing import add_audit
 from triage.errors import AcuityError, PermanentError
 from worklist.roles import Role
 
@@ -65,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_answers(verbs, printing)
     _add_simulation(verbs, printing)
     _add_validation(verbs, printing)
+    add_audit(verbs, printing)
     return parser
 
 

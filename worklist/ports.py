@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from triage.audit import AuditEvent, AuditRecord
+from triage.audit import Actor, AuditEvent, AuditRecord
 from triage.findings import AiState, Analysis, Finding
 from triage.identifiers import SeriesInstanceUid, SopInstanceUid, StudyInstanceUid
 from triage.ports import Clock, RecordedAnalysis, ResultObject
@@ -221,6 +221,12 @@ class Incident(Protocol):
     @property
     def kind(self) -> str: ...
     @property
+    def key(self) -> str: ...
+    @property
+    def handled(self) -> str: ...
+    @property
+    def handled_by(self) -> str: ...
+    @property
     def at(self) -> datetime: ...
     @property
     def study_instance_uid(self) -> str | None: ...
@@ -245,6 +251,9 @@ class Incidents(Protocol):
     """What a person must look at."""
 
     def newest(self, limit_per_kind: int) -> IncidentList: ...
+
+    def handle(self, key: str, act: str, actor: Actor, note: str, at: datetime) -> None:
+        """Keep that somebody has "acknowledged", "closed" or "reopened" an incident; raises ActNotPossible."""
 
 
 class StageTimes(Protocol):

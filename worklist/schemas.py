@@ -172,9 +172,12 @@ class StudyView(StudyFacts):
 
 
 class IncidentView(BaseModel):
-    """One thing that needs a person."""
+    """One thing that needs a person; `handled` is "acknowledged" or empty, closed ones are not told."""
 
     kind: str
+    key: str
+    handled: str
+    handled_by: str
     at: datetime
     study_instance_uid: str | None
     sop_instance_uid: str | None

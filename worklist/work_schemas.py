@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -36,6 +37,14 @@ class PriorityWanted(_Wanted):
     band: str = Field(pattern="^(CRITICAL|URGENT|ROUTINE)$")
     reason: str = Field(min_length=1, max_length=500)
     hours: float = Field(4, gt=0, le=24)
+
+
+class IncidentAct(_Wanted):
+    """What somebody did about the incident `key`."""
+
+    key: str = Field(min_length=1, max_length=300)
+    act: Literal["acknowledged", "closed", "reopened"]
+    note: str = Field("", max_length=_TEXT)
 
 
 class UndoWanted(_Wanted):

@@ -12,6 +12,7 @@ from triage.priority import Priority
 from triage.reading import Reading
 from worklist.access import may, noting_of
 from worklist.auth import Identity
+from worklist.noting import actor_of
 from worklist.ports import ListFilter, WorklistServices
 from worklist.roles import Permission
 from worklist.schemas import (
@@ -22,6 +23,7 @@ from worklist.schemas import (
     study_view,
     worklist_view,
 )
+from worklist.work_schemas import IncidentAct
 
 router = APIRouter(prefix="/api/v1", tags=["worklist"])
 
@@ -94,6 +96,15 @@ def incidents(
     """Return what needs a person: unreadable and conflicting objects, refused deliveries, failed studies."""
     noting_of(request).view(identity, AuditAction.INCIDENTS_VIEWED)
     return incidents_view(_services(request).incidents.newest(INCIDENTS_PER_KIND))
+
+
+@router.post("/incidents/acts", status_code=204)
+def handle_incident(
+    request: Request, identity: Annotated[Identity, Security(may(Permission.HANDLE_INCIDENTS))], wanted: IncidentAct
+) -> None:
+    """Acknowledge, close or reopen an incident; a closed one leaves the list."""
+    services = _services(request)
+    services.incidents.handle(wanted.key, wanted.act, actor_of(identity), wanted.note, services.clock.now())
 
 
 def _page(request: Request, identity: Identity, wanted: Wanted) -> WorklistView:
