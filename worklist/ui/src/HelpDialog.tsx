@@ -7,12 +7,29 @@ const KEYS: [string, string][] = [
   ["k  or  ↑", "study before"],
   ["Enter", "open the study"],
   ["Esc", "close what is open, back to the list"],
+  ["c", "claim the study, or give it back"],
+  ["r", "mark it as read, or open it again"],
+  ["a", "agree with the AI"],
+  ["d", "disagree with the AI"],
+  ["w", "the AI shows the wrong place"],
+  ["m", "the AI missed a finding"],
+  ["p", "change its priority, with a reason"],
+  ["t", "write a note"],
+  ["u", "undo what you did last"],
+  ["o", "open it in the image viewer"],
   ["n", "show new studies and the new order"],
   ["/", "search"],
   ["?", "this help"],
 ];
 
-export function HelpDialog({ isOpen, onClose }: { isOpen: boolean; onClose: () => void }): ReactNode {
+interface Props {
+  isOpen: boolean;
+  lettersAreOn: boolean;
+  onLetters: (areOn: boolean) => void;
+  onClose: () => void;
+}
+
+export function HelpDialog({ isOpen, lettersAreOn, onLetters, onClose }: Props): ReactNode {
   return (
     <ModalOverlay className="overlay" isOpen={isOpen} onOpenChange={(open) => !open && onClose()} isDismissable>
       <Modal className="modal">
@@ -37,6 +54,10 @@ export function HelpDialog({ isOpen, onClose }: { isOpen: boolean; onClose: () =
               </div>
             ))}
           </dl>
+          <label className="choice-line">
+            <input type="checkbox" checked={lettersAreOn} onChange={(event) => onLetters(event.currentTarget.checked)} />
+            Keys that are single letters work (switch them off when you dictate)
+          </label>
           <p className="muted">
             {NOT_A_DIAGNOSIS}. {RESEARCH_ONLY}.
           </p>

@@ -11,6 +11,8 @@ export interface Waiting {
 
 export interface StableRows {
   rows: StudyRow[];
+  /** Rows that stay only because nothing moves under a hand: the list itself has them no more. */
+  gone: ReadonlySet<string>;
   waiting: Waiting;
   apply: () => void;
 }
@@ -60,7 +62,8 @@ export function useStableRows(rows: readonly StudyRow[] | undefined, view: strin
   }, [begins, isHeld, waiting.moved, apply]);
 
   const visible = shown.flatMap((uid) => known.current.get(uid) ?? []);
-  return { rows: visible, waiting, apply };
+  const gone = useMemo(() => new Set(shown.filter((uid) => !latest.includes(uid))), [shown, latest]);
+  return { rows: visible, gone, waiting, apply };
 }
 
 const NONE: readonly StudyRow[] = [];
