@@ -20,6 +20,7 @@ from sqlalchemy import (
     null,
     select,
 )
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from storage.audit import AuditRows
 from storage.schema import deliveries, incident_acts, instance_conflicts, quarantine, result_objects, studies
@@ -147,7 +148,7 @@ def _not_closed(told: Select[Any]) -> Select[Any]:
     incidents = told.subquery("incidents")
     acts = (
         select(incident_acts.c.incident, incident_acts.c.act, incident_acts.c.account)
-        .distinct(incident_acts.c.incident)
+        .ext(distinct_on(incident_acts.c.incident))
         .order_by(incident_acts.c.incident, incident_acts.c.number.desc())
         .subquery("acts")
     )

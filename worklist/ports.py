@@ -203,6 +203,50 @@ class Accounts(Protocol):
     def token_role(self, token_sha256: str) -> str | None: ...
 
 
+class ImageFile(Protocol):
+    """One received image: its series and its file."""
+
+    @property
+    def series_instance_uid(self) -> SeriesInstanceUid: ...
+    @property
+    def path(self) -> str: ...
+
+
+class ImageFiles(Protocol):
+    """Where the files of received images lie."""
+
+    def find(self, study: StudyInstanceUid, image: SopInstanceUid) -> ImageFile:
+        """Return the image of the study; raises UnknownStudy where the study has no such image."""
+
+
+class EncodedFrame(Protocol):
+    """One frame as it travels: gzipped grey values or JPEG, and one line of JSON that says what they are."""
+
+    @property
+    def header(self) -> str: ...
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def media_type(self) -> str: ...
+
+
+class Frames(Protocol):
+    """Reads pixels of received images; raises UnreadableInstance, UnsupportedPixels, TooBusy."""
+
+    def frame(self, path: str, index: int) -> EncodedFrame:
+        """Return frame `index` (from 0) of the file."""
+
+    def key_image(
+        self,
+        path: str,
+        index: int,
+        window: tuple[float, float] | None,
+        caption: str,
+        boxes: tuple[tuple[float, float, float, float], ...],
+    ) -> bytes:
+        """Return a PNG of one frame with the caption burned in, and the boxes drawn."""
+
+
 class AuditTrail(Protocol):
     """The chain of events, from outside a transaction of the workflow."""
 
@@ -303,3 +347,7 @@ class WorklistServices:
     clock: Clock
     work: ReaderWork
     audit: AuditTrail
+    files: ImageFiles
+    frames: Frames
+    localising: frozenset[str]
+    """The models whose display policy lets the page show where they see something."""

@@ -1,11 +1,12 @@
 """What the API answers; the names of the contract first, what the page needs besides after them."""
 
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel
 
-from triage.findings import AiState
+from triage.findings import AiState, Finding
 from triage.identifiers import StudyInstanceUid
 from triage.priority import Priority
 from triage.study import Series, StudyStatus
@@ -204,11 +205,21 @@ def worklist_view(page: ListPage, limit: int, at: datetime) -> WorklistView:
     )
 
 
-def study_view(known: KnownStudy, at: datetime) -> StudyView:
+def shown_findings(known: KnownStudy, localising: frozenset[str]) -> list[Finding]:
+    """Return the findings with the places of those models alone whose display policy is "localising"."""
+    return [one if one.model.name in localising else replace(one, regions=()) for one in known.row.findings]
+
+
+def study_view(known: KnownStudy, localising: frozenset[str], at: datetime) -> StudyView:
     """Return all that is known of one study as the API answers it."""
+    findings = shown_findings(known, localising)
     return StudyView.model_validate(
         {
             **_facts(known.row),
+            "findings": [
+                {**told, "regions": [asdict(region) for region in one.regions]}
+                for told, one in zip(known.row.as_object()["findings"], findings, strict=True)
+            ],
             "series": [_series_view(series, known) for series in known.series],
             "analyses": _analysis_views(known),
             "results": _result_views(known),

@@ -112,6 +112,39 @@ class ActDone(BaseModel):
     undoes: int | None
 
 
+class FrameView(BaseModel):
+    """One image, or one frame of a multi-frame image; `frame_number` counts from 1."""
+
+    sop_instance_uid: str
+    frame_number: int | None
+
+
+class WindowView(BaseModel):
+    """A preset of grey values."""
+
+    name: str
+    centre: float
+    width: float
+
+
+class SeriesImagesView(BaseModel):
+    """The frames of one series in the order in which they are scrolled, and the usual windows, the first one first."""
+
+    series_instance_uid: str
+    modality: str
+    description: str
+    frames: list[FrameView]
+    windows: list[WindowView]
+
+
+class StudyImagesView(BaseModel):
+    """What can be looked at, and where to look first."""
+
+    series: list[SeriesImagesView]
+    key_series: str | None
+    key_frame: FrameView | None
+
+
 class AuditEventView(BaseModel):
     """One link of the audit chain."""
 

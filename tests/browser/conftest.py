@@ -3,12 +3,13 @@
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from sqlalchemy import Engine
 
+from storage.accounts import AccountRows
 from tests.browser.department import PASSWORD, Department, services_on
 from tests.browser.serving import running
 from worklist.app import create_app
@@ -32,6 +33,10 @@ class Worklist:
 
     url: str
     department: Department
+    accounts: AccountRows
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
 
 
 @pytest.fixture
@@ -40,7 +45,7 @@ def worklist(engine: Engine) -> Iterator[Worklist]:
     services = services_on(engine)
     ensure_admin(services.accounts, PASSWORD, services.clock)
     with running(create_app(services, WebSettings(ping_every=timedelta(seconds=1)))) as url:
-        yield Worklist(url, Department(engine))
+        yield Worklist(url, Department(engine), AccountRows(engine))
 
 
 def chromium_path() -> str | None:

@@ -9,10 +9,12 @@ from itertools import count
 
 from sqlalchemy import Engine, text
 
+from inference.display import FrameReader
 from storage.accounts import AccountRows
 from storage.audit import AuditTrail
 from storage.change_feed import ChangeListener
 from storage.database import DatabaseTransactions
+from storage.images import ImageFiles
 from storage.incidents import IncidentReader
 from storage.worklist_rows import WorklistReader
 from storage.workload import WorkloadReader
@@ -227,6 +229,9 @@ def services_on(engine: Engine) -> WorklistServices:
         clock=SystemClock(),
         work=ReaderWork(DatabaseTransactions(engine), SystemClock(), TargetTimes()),
         audit=AuditTrail(engine),
+        files=ImageFiles(engine),
+        frames=FrameReader(),
+        localising=frozenset({ICH.name}),
     )
 
 
