@@ -59,4 +59,5 @@ def localising_models(settings: Settings) -> frozenset[str]:
 def web_settings(settings: Settings) -> WebSettings:
     """Return what the administrator decided about the page."""
     web = settings.file.web
-    return WebSettings(https=web.https, allowed_hosts=(*LOOPBACK_HOSTS, web.host, *web.allowed_hosts))
+    hosts = (*LOOPBACK_HOSTS, web.host, *web.allowed_hosts)
+    return WebSettings(https=web.https, allowed_hosts=hosts, viewer_url=web.viewer_url)

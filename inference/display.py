@@ -146,7 +146,8 @@ def _frames_of(dataset: Dataset, pixels: DecodedPixels) -> list[_Frame]:
 def _grey(dataset: Dataset, values: NDArray[np.float32], unit: str) -> _Frame:
     factor = _factor(values.shape)
     small = _reduced(values, factor)
-    low, high = np.percentile(small, (1, 99))
+    # Eight bits are what a device meant for the screen; more bits hold more than a screen can tell apart.
+    low, high = (0.0, 255.0) if int(dataset.BitsStored) <= 8 and unit != "HU" else np.percentile(small, (1, 99))
     centre, width = float(low + high) / 2, max(float(high - low), 1.0)
     own = _own_window(dataset) if dataset.get("PhotometricInterpretation") == "MONOCHROME2" else None
     about = {

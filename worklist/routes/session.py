@@ -35,6 +35,7 @@ class SessionView(BaseModel):
     name: str
     role: str
     permissions: list[str]
+    viewer_url: str
     expires_at: datetime | None
 
 
@@ -54,13 +55,16 @@ async def log_in(login: Login, request: Request, response: Response) -> SessionV
     await run_in_threadpool(noting_of(request).event, actor_of(opened.identity), AuditAction.LOGGED_IN)
     _set_cookie(response, settings, opened.token)
     log.info("session_opened", account=opened.identity.name, role=opened.identity.role.value)
-    return _view(opened.identity)
+    return _view(opened.identity, settings)
 
 
 @router.get("")
-def who_am_i(identity: Identity = Security(identity_of)) -> SessionView:  # noqa: B008 (FastAPI reads the default)
+def who_am_i(
+    request: Request,
+    identity: Identity = Security(identity_of),  # noqa: B008 (FastAPI reads the default)
+) -> SessionView:
     """Return who is logged in."""
-    return _view(identity)
+    return _view(identity, request.app.state.settings)
 
 
 @router.delete("", status_code=status.HTTP_204_NO_CONTENT)
@@ -96,10 +100,11 @@ def _set_cookie(response: Response, settings: WebSettings, token: str) -> None:
     )
 
 
-def _view(identity: Identity) -> SessionView:
+def _view(identity: Identity, settings: WebSettings) -> SessionView:
     return SessionView(
         name=identity.name,
         role=identity.role.value,
         permissions=sorted(PERMISSIONS[identity.role]),
+        viewer_url=settings.viewer_url,
         expires_at=identity.expires_at,
     )

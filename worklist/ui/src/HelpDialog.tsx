@@ -3,9 +3,14 @@ import { Button, Dialog, Heading, Modal, ModalOverlay } from "react-aria-compone
 import { NOT_A_DIAGNOSIS, RESEARCH_ONLY } from "./words";
 
 const KEYS: [string, string][] = [
-  ["j  or  ↓", "next study"],
+  ["j  or  ↓", "next study (↓ only while none is open)"],
   ["k  or  ↑", "study before"],
   ["Enter", "open the study"],
+  ["↑ ↓", "scroll its images; PgUp PgDn by ten"],
+  ["1 2 3 4", "window: brain, subdural, stroke, bone"],
+  ["i  +  -  0", "invert, larger, smaller, reset"],
+  ["Space", "play and stop a moving ultrasound"],
+  ["b  [  ]", "AI places on and off; other series"],
   ["Esc", "close what is open, back to the list"],
   ["c", "claim the study, or give it back"],
   ["r", "mark it as read, or open it again"],

@@ -81,13 +81,13 @@ export function ListPage({ session, theme, onTheme, onLogout, onExpired }: Props
     changeView({ study: "", panel: "" });
     list.current?.focusCurrent();
   }, [changeView]);
-  const work = useWork({ session, refresh, rows, openStudy: view.study, list });
+  const work = useWork({ session, refresh, rows, openStudy: view.study, list, onMoved: stable.applyNext });
   const [lettersAreOn, setLetters] = useLetterKeys();
   useListKeys({
     list,
     lettersAreOn,
     onWork: work.start,
-    onOpenElsewhere: () => undefined,
+    onOpenElsewhere: work.openElsewhere,
     panelIsOpen: Boolean(view.study || view.panel),
     isAside: helpIsOpen || work.dialog !== null,
     onClose: close,
@@ -143,7 +143,7 @@ export function ListPage({ session, theme, onTheme, onLogout, onExpired }: Props
         )}
       </main>
       {view.study && (
-        <StudyPanel uid={view.study} session={session} acts={work.acts} onWork={work.start} onClose={close} />
+        <StudyPanel uid={view.study} session={session} acts={work.acts} onWork={work.start} onPlaces={work.setPlaces} onClose={close} />
       )}
       {view.panel === "attention" && !view.study && (
         <AttentionPanel
@@ -159,8 +159,9 @@ export function ListPage({ session, theme, onTheme, onLogout, onExpired }: Props
         updatedAt={page.dataUpdatedAt}
         failed={page.isError || page.isRefetchError}
         session={session}
-      />
-      <NoticeBar notice={work.acts.notice} onUndo={() => work.acts.undo(undefined)} onForget={work.acts.forget} />
+      >
+        <NoticeBar notice={work.acts.notice} onUndo={() => work.acts.undo(undefined)} onForget={work.acts.forget} />
+      </Footer>
       <HelpDialog
         isOpen={helpIsOpen}
         lettersAreOn={lettersAreOn}

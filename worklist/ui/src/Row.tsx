@@ -52,6 +52,10 @@ export const Row = memo(function Row({ row, place, isStop, isOpen, isGone, me, o
       <td className="col-patient">
         <span className="first">{row.patient.name || "No name"}</span>
         <span className="second">{patientLine(row)}</span>
+        <span className="second compact">{[...row.modalities, ...row.body_parts].join(" ")}</span>
+        <span className="compact">
+          <Reader row={row} me={me} />
+        </span>
       </td>
       <td className="col-study">
         <span className="first">
@@ -131,5 +135,5 @@ function Reader({ row, me }: { row: StudyRow; me: string }): ReactNode {
         <span className="second">{closing.reader === me ? "by you" : `by ${closing.reader}`}</span>
       </>
     );
-  return <span className="second">Free</span>;
+  return null;
 }

@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import type { ReactNode } from "react";
+import { Suspense, lazy, type ReactNode } from "react";
 import { ApiError, fetchStudy, type Analysis, type Finding, type Region, type Session, type StudyDetail } from "./api";
 import type { Acts, WorkWord } from "./acts";
 import { Score } from "./AiStatement";
@@ -27,10 +27,14 @@ interface Props {
   session: Session;
   acts: Acts;
   onWork: (word: WorkWord) => void;
+  onPlaces: (areShown: boolean) => void;
   onClose: () => void;
 }
 
-export function StudyPanel({ uid, session, acts, onWork, onClose }: Props): ReactNode {
+// The list must be quick; the viewer comes when the first study is opened.
+const Viewer = lazy(() => import("./viewer/Viewer"));
+
+export function StudyPanel({ uid, session, acts, onWork, onPlaces, onClose }: Props): ReactNode {
   const study = useQuery({
     queryKey: ["study", uid],
     queryFn: ({ signal }) => fetchStudy(uid, signal),
@@ -38,7 +42,22 @@ export function StudyPanel({ uid, session, acts, onWork, onClose }: Props): Reac
   });
   const name = study.data?.patient.name || "Study";
   return (
-    <Panel title={name} subtitle={study.data && <PatientLine study={study.data} />} onClose={onClose}>
+    <Panel
+      title={name}
+      subtitle={study.data && <PatientLine study={study.data} />}
+      media={
+        session.permissions.includes("see_images") && (
+          <section className="media" aria-label="Images">
+            <Suspense fallback={<div className="stage" />}>
+              {study.data && (
+                <Viewer key={`${uid} ${study.data.revision}`} uid={uid} findings={study.data.findings} onPlaces={onPlaces} />
+              )}
+            </Suspense>
+          </section>
+        )
+      }
+      onClose={onClose}
+    >
       {study.data && <Content key={uid} study={study.data} session={session} acts={acts} onWork={onWork} />}
       {!study.data && study.error && <p role="alert">{errorWords(study.error)}</p>}
       {study.isPending && <p className="muted">Loading…</p>}

@@ -27,10 +27,13 @@ export interface Acts {
   forget: () => void;
   perform: (uid: string, path: string, body: unknown, words: string) => Promise<boolean>;
   undo: (uid: string | undefined, act?: number) => void;
+  tell: (words: string) => void;
 }
 
-/** `onDone` is called after each act, so that the page asks for what changed. */
-export function useActs(onDone: () => void): Acts {
+const MOVING: ReadonlySet<string> = new Set(["read", "reopen", "undo"]);
+
+/** `onDone` is called after each act, so that the page asks for what changed; `onMoved` before it where rows move. */
+export function useActs(onDone: () => void, onMoved: () => void): Acts {
   const [notice, setNotice] = useState<Notice | null>(null);
   const last = useRef<{ uid: string; number: number } | null>(null);
 
@@ -41,6 +44,7 @@ export function useActs(onDone: () => void): Acts {
         const act = done.kind === "undo" ? null : { uid, number: done.number };
         last.current = act;
         setNotice({ words, isError: false, act });
+        if (MOVING.has(done.kind)) onMoved();
         onDone();
         return done;
       } catch (reason) {
@@ -49,7 +53,7 @@ export function useActs(onDone: () => void): Acts {
         return undefined;
       }
     },
-    [onDone],
+    [onDone, onMoved],
   );
   const perform = useCallback(
     async (uid: string, path: string, body: unknown, words: string) => (await send(uid, path, body, words)) !== undefined,
@@ -63,7 +67,8 @@ export function useActs(onDone: () => void): Acts {
     },
     [send],
   );
-  return { notice, forget: useCallback(() => setNotice(null), []), perform, undo };
+  const tell = useCallback((words: string) => setNotice({ words, isError: false, act: null }), []);
+  return { notice, tell, forget: useCallback(() => setNotice(null), []), perform, undo };
 }
 
 /** The call, and the words that tell it, of an act that needs nothing but one key. */

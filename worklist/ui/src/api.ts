@@ -185,6 +185,8 @@ export interface Session {
   name: string;
   role: string;
   permissions: Permission[];
+  /** Address of the full viewer with {study_uid} in it; empty where none is set. */
+  viewer_url: string;
   expires_at: string | null;
 }
 

@@ -65,7 +65,8 @@ function actOf(event: KeyboardEvent, keys: Keys): (() => void) | undefined {
   if (event.key === "Escape" && panelIsOpen && !isTyping(target)) return keys.onClose;
   if (isTyping(target) || target.closest("[role=listbox],[role=dialog],[role=radiogroup]")) return undefined;
   const isOnList = target === document.body || target.closest("tbody") !== null;
-  if (isOnList) {
+  // With a study open the arrows belong to its images.
+  if (isOnList && !panelIsOpen) {
     if (event.key === "ArrowDown") return () => list.current?.move(1);
     if (event.key === "ArrowUp") return () => list.current?.move(-1);
     if (event.key === "Home") return () => list.current?.move(-Infinity);

@@ -15,6 +15,8 @@ export interface StableRows {
   gone: ReadonlySet<string>;
   waiting: Waiting;
   apply: () => void;
+  /** Take the next order that comes as it is: the person at the page has caused it. */
+  applyNext: () => void;
 }
 
 /** How long after the last touch the new order comes by itself, so that nothing moves under a hand that returns. */
@@ -53,6 +55,14 @@ export function useStableRows(rows: readonly StudyRow[] | undefined, view: strin
     if (begins) apply();
   }, [begins, apply]);
 
+  const takesNext = useRef(false);
+  const applyNext = useCallback(() => void (takesNext.current = true), []);
+  useEffect(() => {
+    if (!takesNext.current) return;
+    takesNext.current = false;
+    apply();
+  }, [apply]);
+
   const movesAt = useRef(0);
   useEffect(() => {
     if (isHeld) return () => void (movesAt.current = Date.now() + SETTLE_MS);
@@ -63,7 +73,7 @@ export function useStableRows(rows: readonly StudyRow[] | undefined, view: strin
 
   const visible = shown.flatMap((uid) => known.current.get(uid) ?? []);
   const gone = useMemo(() => new Set(shown.filter((uid) => !latest.includes(uid))), [shown, latest]);
-  return { rows: visible, gone, waiting, apply };
+  return { rows: visible, gone, waiting, apply, applyNext };
 }
 
 const NONE: readonly StudyRow[] = [];

@@ -12,23 +12,30 @@ interface Wanted {
   rows: StudyRow[];
   openStudy: string;
   list: RefObject<WorklistHandle | null>;
+  /** Called before the list is asked again, when one's own act takes a row away or brings it back. */
+  onMoved: () => void;
 }
 
 interface Work {
   acts: Acts;
   start: (word: WorkWord) => void;
+  /** Whether the places that the AI marks are on the screen. */
+  setPlaces: (areShown: boolean) => void;
+  openElsewhere: () => void;
   dialog: ReactNode;
 }
 
 const RENEW_BEFORE_MS = 3 * 60_000;
 const RENEW_EVERY_MS = 30_000;
 
-export function useWork({ session, refresh, rows, openStudy, list }: Wanted): Work {
-  const acts = useActs(refresh);
+export function useWork({ session, refresh, rows, openStudy, list, onMoved }: Wanted): Work {
+  const acts = useActs(refresh, onMoved);
+  const [placesAreShown, setPlaces] = useState(false);
   const [asked, setAsked] = useState<{ word: "priority" | "note"; uid: string } | null>(null);
   const rowOf = (uid: string | undefined): StudyRow | undefined => rows.find((row) => row.study_instance_uid === uid);
   const reads = session.permissions.includes("read_studies");
-  const exposure: Exposure = openStudy ? "images" : "row";
+  const seesImages = openStudy !== "" && session.permissions.includes("see_images");
+  const exposure: Exposure = !seesImages ? "row" : placesAreShown ? "locations" : "images";
   useRenewal(rowOf(openStudy), session.name, refresh);
 
   const start = useCallback(
@@ -41,10 +48,9 @@ export function useWork({ session, refresh, rows, openStudy, list }: Wanted): Wo
       if (word === "priority" || word === "note") return setAsked({ word, uid });
       const act = simpleAct(word, row, session.name, exposure);
       if (!act) return;
-      void acts.perform(uid, ...act).then((isDone) => {
-        // Who has read one goes on to the next.
-        if (isDone && word === "read" && row.is_open) list.current?.move(1);
-      });
+      // Who has read one goes on to the next.
+      const goesOn = word === "read" && row.is_open;
+      void acts.perform(uid, ...act).then((isDone) => isDone && goesOn && list.current?.move(1));
     },
     [openStudy, rows, reads, acts, session.name, exposure, list],
   );
@@ -52,7 +58,12 @@ export function useWork({ session, refresh, rows, openStudy, list }: Wanted): Wo
   const close = useCallback(() => setAsked(null), []);
   const row = rowOf(asked?.uid);
   const dialog = asked && row ? <WorkDialog word={asked.word} row={row} session={session} acts={acts} onClose={close} /> : null;
-  return { acts, start, dialog };
+  const openElsewhere = (): void => {
+    const uid = openStudy || list.current?.currentUid();
+    if (!session.viewer_url) return acts.tell("No image viewer is set up here (web.viewer_url).");
+    if (uid) window.open(session.viewer_url.replace("{study_uid}", encodeURIComponent(uid)), "_blank", "noopener");
+  };
+  return { acts, start, setPlaces, openElsewhere, dialog };
 }
 
 interface DialogProps {
