@@ -35,7 +35,10 @@ export default function Viewer({ uid, findings, onPlaces }: Props): ReactNode {
 }
 
 function KeyImage({ uid }: { uid: string }): ReactNode {
-  return <img className="key-image" src={`/api/v1/studies/${uid}/key-image`} alt="Key image, with its caption" />;
+  const [hasFailed, setFailed] = useState(false);
+  if (hasFailed) return <p className="viewer-words">The image cannot be shown here. Open the full study.</p>;
+  const address = `/api/v1/studies/${uid}/key-image`;
+  return <img className="key-image" src={address} alt="Key image, with its caption" onError={() => setFailed(true)} />;
 }
 
 const UNTOUCHED: View = { centre: 0, width: 0, isInverted: false, zoom: 1, panX: 0, panY: 0 };
