@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import NoReturn, TypeAlias
 
+from deploy.accounts import add_users
 from deploy.auditing import add_audit
 from triage.errors import AcuityError, PermanentError
 from worklist.roles import Role
@@ -67,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_simulation(verbs, printing)
     _add_validation(verbs, printing)
     add_audit(verbs, printing)
+    add_users(verbs, printing)
     return parser
 
 

@@ -121,7 +121,7 @@ def test_only_who_leads_moves_a_study_down_and_acts_over_others(client, services
 
 def test_a_verdict_a_note_and_undoing_through_the_api(client, services, engine):
     department = Department(engine)
-    uid = department.receives(JANE, CT)
+    uid = department.receives(JANE, CT, minutes_ago=5)
     department.answers(uid, Said(ICH, HAEMORRHAGE, 0.91))
     reader, path = with_role(services, Role.READER), f"/api/v1/studies/{uid}"
 
