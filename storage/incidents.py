@@ -1,6 +1,6 @@
 """What a person must look at: unreadable objects, conflicting ones, refused deliveries, studies that failed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -68,7 +68,7 @@ class IncidentReader:
             found: list[Incident] = []
             counts: dict[str, int] = {}
             for kind, told in _QUERIES.items():
-                query = _not_closed(told)
+                query = _not_closed(told())
                 found += _incidents(connection, kind, query, limit_per_kind)
                 counts[kind] = connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
         return IncidentList(tuple(sorted(found, key=lambda one: one.at, reverse=True)), counts)
@@ -80,7 +80,7 @@ class IncidentReader:
             ActNotPossible: no incident has this key.
         """
         with transaction(self.engine) as connection:
-            if not any(_is_known(connection, told, key) for told in _QUERIES.values()):
+            if not any(_is_known(connection, told(), key) for told in _QUERIES.values()):
                 raise ActNotPossible("there is no such incident")
             values = {"incident": key, "act": act, "account": actor.name, "note": note, "at": at}
             connection.execute(insert(incident_acts).values(values))
@@ -88,58 +88,68 @@ class IncidentReader:
             AuditRows(connection).append(event)
 
 
-_QUARANTINED = select(
-    (literal("quarantine:") + cast(quarantine.c.id, String)).label("key"),
-    quarantine.c.received_at.label("at"),
-    null().label("study_instance_uid"),
-    quarantine.c.claimed_sop_instance_uid.label("sop_instance_uid"),
-    quarantine.c.source_ae_title.label("origin"),
-    quarantine.c.reason.label("reason"),
-)
-
-_CONFLICTING = select(
-    (literal("conflict:") + instance_conflicts.c.sop_instance_uid + ":" + instance_conflicts.c.sha256).label("key"),
-    instance_conflicts.c.received_at.label("at"),
-    instance_conflicts.c.study_instance_uid,
-    instance_conflicts.c.sop_instance_uid,
-    instance_conflicts.c.source_ae_title.label("origin"),
-    literal("other bytes under a known SOP Instance UID; the first ones are kept").label("reason"),
-)
-
-_REFUSED = (
-    select(
-        (literal("refused_delivery:") + deliveries.c.sop_instance_uid + ":" + deliveries.c.destination).label("key"),
-        func.coalesce(studies.c.triaged_at, studies.c.received_at).label("at"),
-        studies.c.study_instance_uid,
-        deliveries.c.sop_instance_uid,
-        deliveries.c.destination.label("origin"),
-        deliveries.c.last_error.label("reason"),
+def _quarantined() -> Select[Any]:
+    return select(
+        (literal("quarantine:") + cast(quarantine.c.id, String)).label("key"),
+        quarantine.c.received_at.label("at"),
+        null().label("study_instance_uid"),
+        quarantine.c.claimed_sop_instance_uid.label("sop_instance_uid"),
+        quarantine.c.source_ae_title.label("origin"),
+        quarantine.c.reason.label("reason"),
     )
-    .select_from(deliveries.join(result_objects).join(studies))
-    .where(deliveries.c.state == "refused")
-)
 
-_FAILED_AT = func.coalesce(studies.c.complete_at, studies.c.last_instance_at)
-# Another failure of the same study after a retry is another incident: its time is part of the key.
-_FAILED = select(
-    (
-        literal("needs_attention:")
-        + studies.c.study_instance_uid
-        + ":"
-        + cast(cast(func.extract("epoch", _FAILED_AT), BigInteger), String)
-    ).label("key"),
-    _FAILED_AT.label("at"),
-    studies.c.study_instance_uid,
-    null().label("sop_instance_uid"),
-    literal("").label("origin"),
-    studies.c.reason,
-).where(studies.c.status == StudyStatus.NEEDS_ATTENTION.value)
 
-_QUERIES: dict[str, Select[Any]] = {
-    "needs_attention": _FAILED,
-    "refused_delivery": _REFUSED,
-    "conflict": _CONFLICTING,
-    "quarantine": _QUARANTINED,
+def _conflicting() -> Select[Any]:
+    return select(
+        (literal("conflict:") + instance_conflicts.c.sop_instance_uid + ":" + instance_conflicts.c.sha256).label("key"),
+        instance_conflicts.c.received_at.label("at"),
+        instance_conflicts.c.study_instance_uid,
+        instance_conflicts.c.sop_instance_uid,
+        instance_conflicts.c.source_ae_title.label("origin"),
+        literal("other bytes under a known SOP Instance UID; the first ones are kept").label("reason"),
+    )
+
+
+def _refused() -> Select[Any]:
+    return (
+        select(
+            (literal("refused_delivery:") + deliveries.c.sop_instance_uid + ":" + deliveries.c.destination).label(
+                "key"
+            ),
+            func.coalesce(studies.c.triaged_at, studies.c.received_at).label("at"),
+            studies.c.study_instance_uid,
+            deliveries.c.sop_instance_uid,
+            deliveries.c.destination.label("origin"),
+            deliveries.c.last_error.label("reason"),
+        )
+        .select_from(deliveries.join(result_objects).join(studies))
+        .where(deliveries.c.state == "refused")
+    )
+
+
+def _failed() -> Select[Any]:
+    failed_at = func.coalesce(studies.c.complete_at, studies.c.last_instance_at)
+    # Another failure of the same study after a retry is another incident: its time is part of the key.
+    return select(
+        (
+            literal("needs_attention:")
+            + studies.c.study_instance_uid
+            + ":"
+            + cast(cast(func.extract("epoch", failed_at), BigInteger), String)
+        ).label("key"),
+        failed_at.label("at"),
+        studies.c.study_instance_uid,
+        null().label("sop_instance_uid"),
+        literal("").label("origin"),
+        studies.c.reason,
+    ).where(studies.c.status == StudyStatus.NEEDS_ATTENTION.value)
+
+
+_QUERIES: dict[str, Callable[[], Select[Any]]] = {
+    "needs_attention": _failed,
+    "refused_delivery": _refused,
+    "conflict": _conflicting,
+    "quarantine": _quarantined,
 }
 
 

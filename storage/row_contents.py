@@ -47,6 +47,7 @@ _NEWEST_ANSWERS = text("""
 
 
 def answers_to(connection: Connection, uids: Sequence[str]) -> dict[str, tuple[int, tuple[Analysis, ...]]]:
+    """Return what the models said at the newest analysed revision of each study, and which revision that was."""
     answers: dict[str, tuple[int, tuple[Analysis, ...]]] = {}
     for row in connection.execute(_NEWEST_ANSWERS, {"uids": list(uids)}):
         _, earlier = answers.get(row.study_instance_uid, (0, ()))

@@ -35,6 +35,7 @@ class RecordedSelection:
 
 
 def objects_of(connection: Connection, uid: StudyInstanceUid) -> tuple[ResultObject, ...]:
+    """Return the result objects that were written of the study."""
     query = (
         select(result_objects)
         .where(result_objects.c.study_instance_uid == uid)
@@ -55,6 +56,7 @@ def objects_of(connection: Connection, uid: StudyInstanceUid) -> tuple[ResultObj
 
 
 def deliveries_of(connection: Connection, uid: StudyInstanceUid) -> tuple[DeliveryState, ...]:
+    """Return where the result objects of the study went or go."""
     query = (
         select(deliveries)
         .join(result_objects)
