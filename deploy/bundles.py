@@ -1,5 +1,6 @@
 """Which bundles lie on this machine, which of them are registered, and which are in service."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +37,15 @@ def places_of(settings: Settings) -> tuple[BundlePlace, ...]:
 def bundle_called(wanted: str, settings: Settings) -> Bundle:
     """Return the bundle that `wanted` means, without a database; raises InvalidBundle."""
     return find_bundle(wanted, _extra_folder(settings), installed_folder(settings))
+
+
+def sound_bundles(settings: Settings) -> tuple[Bundle, ...]:
+    """Return the bundles of this machine that verify; raises InvalidBundle where the settings name no folder."""
+    found = []
+    for place in places_of(settings):
+        with suppress(InvalidBundle):
+            found.append(place.load())
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import NoReturn, TypeAlias
 
+from deploy.accounts import add_users
+from deploy.auditing import add_audit
 from deploy.drift_options import add_drift, add_queue
 from deploy.model_verbs import add_models
 from deploy.statistics_options import add_statistics
@@ -72,6 +74,8 @@ def _parser() -> argparse.ArgumentParser:
     add_statistics(verbs, printing)
     add_drift(verbs, printing)
     add_queue(verbs, printing)
+    add_audit(verbs, printing)
+    add_users(verbs, printing)
     return parser
 
 

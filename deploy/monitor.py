@@ -1,4 +1,4 @@
-"""`acuity monitor`: closes quiet studies and takes up the jobs of dead workers."""
+"""`acuity monitor`: closes quiet studies, ends leases and overrides, and takes up the jobs of dead workers."""
 
 import argparse
 import asyncio
@@ -10,16 +10,19 @@ import structlog
 from sqlalchemy import Engine
 
 from deploy.bundles import offers_of
+from deploy.clock import SystemClock
 from deploy.jobs import open_queue, take_up_lost_jobs
 from deploy.process import process
 from deploy.receive import receiving_of
-from storage.database import connect
+from storage.database import DatabaseTransactions, connect
 from triage.errors import StoreUnavailable
+from triage.reader_work import ReaderWork
 from triage.workflow import Receiving
 
 log = structlog.get_logger(__name__)
 
 COMPLETION_POLL_S = 0.1
+EXPIRY_POLL_S = 1.0
 LOST_JOBS_POLL_S = 5.0
 PAUSE_AFTER_FAILURE_S = 1.0
 MODELS_POLL_S = 2.0
@@ -32,13 +35,17 @@ def run(options: argparse.Namespace) -> int:
         engine = connect(own.database_url)
         receiving = receiving_of(own.settings, engine)
         closer = threading.Thread(target=_close_quiet_studies, args=(receiving, engine, own.stop), name="completion")
+        work = ReaderWork(DatabaseTransactions(connect(own.database_url)), SystemClock(), own.settings.target_times)
+        expiry = threading.Thread(target=_end_what_expired, args=(work, own.stop), name="expiry")
         closer.start()
+        expiry.start()
         try:
             asyncio.run(_take_up_lost_jobs(own.database_url, own.stop))
         finally:
             # A lost database ends this process, and whoever supervises it starts the next one.
             own.stop.set()
             closer.join()
+            expiry.join()
     return 0
 
 
@@ -58,6 +65,17 @@ def _close_quiet_studies(receiving: Receiving, engine: Engine, stop: threading.E
         else:
             if closed:
                 log.info("studies_complete", count=len(closed))
+
+
+def _end_what_expired(work: ReaderWork, stop: threading.Event) -> None:
+    while not stop.wait(EXPIRY_POLL_S):
+        try:
+            work.end_what_expired()
+        except StoreUnavailable:
+            stop.wait(PAUSE_AFTER_FAILURE_S)
+        except Exception:
+            log.exception("expiry_failed")
+            stop.wait(PAUSE_AFTER_FAILURE_S)
 
 
 async def _take_up_lost_jobs(database_url: str, stop: threading.Event) -> None:

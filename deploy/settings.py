@@ -101,6 +101,11 @@ class WebSection(_Section):
     port: Port = Field(8380, description="port to listen on; 0 takes a free one")
     https: bool = Field(False, description="people reach the page over https, through a proxy; cookies are then Secure")
     allowed_hosts: tuple[str, ...] = Field((), description="host names that browsers may use; loopback always may")
+    viewer_url: str = Field(
+        "",
+        pattern=r"^$|^https?://\S*\{study_uid\}\S*$",
+        description="address that the key o opens, such as https://pacs.example/viewer?StudyInstanceUIDs={study_uid}",
+    )
 
 
 class DatabaseSection(_Section):

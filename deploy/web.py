@@ -4,15 +4,20 @@ import argparse
 
 from sqlalchemy import Engine
 
+from deploy.bundles import sound_bundles
 from deploy.clock import SystemClock
 from deploy.process import process
 from deploy.settings import Settings
+from inference.display import FrameReader
 from storage.accounts import AccountRows
+from storage.audit import AuditTrail
 from storage.change_feed import ChangeListener
-from storage.database import connect
+from storage.database import DatabaseTransactions, connect
+from storage.images import ImageFiles
 from storage.incidents import IncidentReader
 from storage.worklist_rows import WorklistReader
 from storage.workload import WorkloadReader
+from triage.reader_work import ReaderWork
 from worklist.app import create_app
 from worklist.ports import WorklistServices
 from worklist.server import listening_socket, server
@@ -23,12 +28,13 @@ def run(options: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT."""
     with process(options, "web") as own:
         web = own.settings.file.web
-        app = create_app(services_on(connect(own.database_url, pool_size=10)), web_settings(own.settings))
+        services = services_on(connect(own.database_url, pool_size=10), own.settings)
+        app = create_app(services, web_settings(own.settings))
         server(app).run(sockets=[listening_socket(web.host, web.port)])
     return 0
 
 
-def services_on(engine: Engine) -> WorklistServices:
+def services_on(engine: Engine, settings: Settings) -> WorklistServices:
     """Return what the page and its API work with."""
     return WorklistServices(
         rows=WorklistReader(engine),
@@ -37,10 +43,21 @@ def services_on(engine: Engine) -> WorklistServices:
         incidents=IncidentReader(engine),
         workload=WorkloadReader(engine),
         clock=SystemClock(),
+        work=ReaderWork(DatabaseTransactions(engine), SystemClock(), settings.target_times),
+        audit=AuditTrail(engine),
+        files=ImageFiles(engine),
+        frames=FrameReader(),
+        localising=localising_models(settings),
     )
+
+
+def localising_models(settings: Settings) -> frozenset[str]:
+    """Return the models of this machine whose bundle lets the page show where they see something."""
+    return frozenset(one.identity.name for one in sound_bundles(settings) if one.spec.display_policy == "localising")
 
 
 def web_settings(settings: Settings) -> WebSettings:
     """Return what the administrator decided about the page."""
     web = settings.file.web
-    return WebSettings(https=web.https, allowed_hosts=(*LOOPBACK_HOSTS, web.host, *web.allowed_hosts))
+    hosts = (*LOOPBACK_HOSTS, web.host, *web.allowed_hosts)
+    return WebSettings(https=web.https, allowed_hosts=hosts, viewer_url=web.viewer_url)

@@ -20,6 +20,15 @@ class StoredCredentials:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredAccount:
+    """An account as it is listed."""
+
+    name: str
+    role: str
+    locked_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class StoredSession:
     """Who a session belongs to, and until when."""
 
@@ -44,6 +53,30 @@ class AccountRows:
     def has_account(self, name: str) -> bool:
         with transaction(self.engine) as connection:
             return connection.execute(select(accounts.c.name).where(accounts.c.name == name)).one_or_none() is not None
+
+    def every(self) -> Sequence[StoredAccount]:
+        """Return the accounts in the order of their names."""
+        query = select(accounts.c.name, accounts.c.role, accounts.c.locked_until).order_by(accounts.c.name)
+        with transaction(self.engine) as connection:
+            return [StoredAccount(row.name, row.role, row.locked_until) for row in connection.execute(query)]
+
+    def set_role(self, name: str, role: str) -> bool:
+        """Give an account another role and end its sessions; False where there is none."""
+        statement = update(accounts).where(accounts.c.name == name).values(role=role).returning(accounts.c.name)
+        with transaction(self.engine) as connection:
+            found = connection.execute(statement).one_or_none() is not None
+            connection.execute(delete(sessions).where(sessions.c.account == name))
+        return found
+
+    def remove_account(self, name: str) -> bool:
+        """Remove an account with its sessions; False where there is none."""
+        statement = delete(accounts).where(accounts.c.name == name).returning(accounts.c.name)
+        with transaction(self.engine) as connection:
+            return connection.execute(statement).one_or_none() is not None
+
+    def end_sessions(self, name: str) -> None:
+        with transaction(self.engine) as connection:
+            connection.execute(delete(sessions).where(sessions.c.account == name))
 
     def set_password_hash(self, name: str, password_hash: str) -> None:
         """Replace the hash of an account: a new password, or the old one hashed with newer parameters."""

@@ -11,6 +11,8 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
+from storage.audit import AuditRows
+from storage.reading import ReadingRows
 from storage.results import ResultRows
 from storage.studies import StudyRows
 from storage.transaction import transaction
@@ -26,6 +28,8 @@ class RowRecords:
     studies: StudyRows
     results: ResultRows
     queue: JobRows
+    reading: ReadingRows
+    audit: AuditRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,13 @@ class DatabaseTransactions:
             StoreUnavailable: the database cannot be reached or went away; what was done is rolled back.
         """
         with transaction(self.engine) as connection:
-            yield RowRecords(StudyRows(connection), ResultRows(connection), JobRows(connection))
+            yield RowRecords(
+                StudyRows(connection),
+                ResultRows(connection),
+                JobRows(connection),
+                ReadingRows(connection),
+                AuditRows(connection),
+            )
 
 
 def connect(url: str, pool_size: int = 5) -> Engine:

@@ -8,10 +8,11 @@ from sqlalchemy import Connection, Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 
 from storage.rows import from_json, to_json
-from storage.schema import analyses, deliveries, result_objects
-from triage.findings import Analysis
+from storage.schema import analyses, deliveries, result_objects, selections
+from triage.findings import Analysis, ModelIdentity
 from triage.identifiers import Sha256, SopInstanceUid, StudyInstanceUid
 from triage.ports import RecordedAnalysis, ResultObject
+from triage.selection import Selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,23 @@ class ResultRows:
     def analyses_of(self, uid: StudyInstanceUid) -> tuple[RecordedAnalysis, ...]:
         query = select(analyses).where(analyses.c.study_instance_uid == uid).order_by(analyses.c.id)
         return tuple(recorded_from_row(row) for row in self.connection.execute(query))
+
+    def record_selection(self, uid: StudyInstanceUid, revision: int, model: ModelIdentity, what: Selection) -> None:
+        values = {
+            "study_instance_uid": uid,
+            "model_name": model.name,
+            "model_version": model.version,
+            "revision": revision,
+            "chosen_series_uid": what.chosen and what.chosen.header.series_instance_uid,
+            "reason": what.reason,
+            "refusals": [to_json(refusal) for refusal in what.refusals],
+        }
+        statement = insert_or_skip(selections).values(values)
+        changed = {
+            name: statement.excluded[name] for name in values if name not in ("study_instance_uid", "model_name")
+        }
+        keys = ["study_instance_uid", "model_name"]
+        self.connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed))
 
     def add_object(self, result: ResultObject) -> None:
         values = {name: getattr(result, name) for name in result_objects.c.keys()}

@@ -1,8 +1,12 @@
 """The tables, as SQLAlchemy Core sees them; `migrations/` creates them, and a test holds the two together."""
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
+    Computed,
     DateTime,
     ForeignKey,
     Identity,
@@ -15,11 +19,33 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 metadata = MetaData()
 
 _MOMENT = DateTime(timezone=True)
+
+_WORKED_OUT = "by the database, see migration 0002"
+_READERS_COLUMNS: tuple[Column[Any], ...] = (
+    Column("acts", Integer, nullable=False, server_default="0"),
+    Column("owner", Text),
+    Column("lease_expires_at", _MOMENT),
+    Column("read_by", Text),
+    Column("read_at", _MOMENT),
+    Column("read_revision", Integer),
+    Column("override_band", SmallInteger),
+    Column("override_base", SmallInteger),
+    Column("override_reason", Text),
+    Column("override_by", Text),
+    Column("override_expires_at", _MOMENT),
+    Column("override_deadline", _MOMENT),
+    Column("modalities", ARRAY(Text), nullable=False, server_default="{}"),
+    Column("listed_band", SmallInteger, Computed(_WORKED_OUT), nullable=False),
+    Column("due_at", _MOMENT, Computed(_WORKED_OUT), nullable=False),
+    Column("is_open", Boolean, Computed(_WORKED_OUT), nullable=False),
+    Column("searched", Text, Computed(_WORKED_OUT), nullable=False),
+)
+"""What readers did, as the list shows it (`storage.reading`), and what the list orders and filters by."""
 
 studies = Table(
     "studies",
@@ -38,7 +64,11 @@ studies = Table(
     Column("complete_at", _MOMENT),
     Column("triaged_at", _MOMENT),
     Column("delivered_at", _MOMENT),
-    Index("studies_reading_order", "deadline", "received_at", "study_instance_uid"),
+    *_READERS_COLUMNS,
+    Index("studies_reading_order", "due_at", "received_at", "study_instance_uid"),
+    Index("studies_open_order", "due_at", "received_at", "study_instance_uid", postgresql_where=text("is_open")),
+    Index("studies_owned", "lease_expires_at", postgresql_where=text("owner IS NOT NULL")),
+    Index("studies_overridden", "override_expires_at", postgresql_where=text("override_band IS NOT NULL")),
     Index("studies_receiving", "last_instance_at", postgresql_where=text("status = 'RECEIVING'")),
 )
 
@@ -202,4 +232,58 @@ model_history = Table(
     Column("decided_at", _MOMENT, nullable=False),
     Column("why", Text, nullable=False),
     Index("model_history_of_model", "model_id"),
+)
+
+reading_acts = Table(
+    "reading_acts",
+    metadata,
+    Column("number", BigInteger, Identity(), primary_key=True),
+    Column("study_instance_uid", Text, ForeignKey("studies.study_instance_uid"), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("reader", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("at", _MOMENT, nullable=False),
+    Column("undoes", BigInteger, ForeignKey("reading_acts.number"), unique=True),
+    Column("content", JSONB, nullable=False),
+    Index("reading_acts_of_study", "study_instance_uid", "number"),
+)
+
+selections = Table(
+    "selections",
+    metadata,
+    Column("study_instance_uid", Text, ForeignKey("studies.study_instance_uid"), primary_key=True),
+    Column("model_name", Text, primary_key=True),
+    Column("model_version", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("chosen_series_uid", Text),
+    Column("reason", Text, nullable=False),
+    Column("refusals", JSONB, nullable=False),
+)
+
+incident_acts = Table(
+    "incident_acts",
+    metadata,
+    Column("number", BigInteger, Identity(), primary_key=True),
+    Column("incident", Text, nullable=False),
+    Column("act", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("at", _MOMENT, nullable=False),
+    Index("incident_acts_of_incident", "incident", text("number DESC")),
+)
+
+audit_events = Table(
+    "audit_events",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", _MOMENT, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("succeeded", Boolean, nullable=False),
+    Column("study_instance_uid", Text),
+    Column("details", JSONB, nullable=False),
+    Column("previous", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Index("audit_events_of_study", "study_instance_uid", "number"),
 )

@@ -1,7 +1,7 @@
 """Studies and instances as rows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -125,6 +125,13 @@ def study_from_row(row: Row[Any]) -> Study:
     )
 
 
+def _study_values(study: Study) -> dict[str, Any]:
+    values: dict[str, Any] = {field.name: getattr(study, field.name) for field in fields(study)}
+    values["header"] = to_json(study.header)
+    values["order_priority"], values["priority"] = int(study.order_priority), int(study.priority)
+    return values
+
+
 def instance_values(instance: ReceivedInstance, at: datetime) -> dict[str, Any]:
     """Return the columns of an instance's row."""
     header, file, source = instance.header, instance.file, instance.source
@@ -143,13 +150,6 @@ def instance_values(instance: ReceivedInstance, at: datetime) -> dict[str, Any]:
         "association_id": source.association_id,
         "received_at": at,
     }
-
-
-def _study_values(study: Study) -> dict[str, Any]:
-    values: dict[str, Any] = {name: getattr(study, name) for name in studies.c.keys()}
-    values["header"] = to_json(study.header)
-    values["order_priority"], values["priority"] = int(study.order_priority), int(study.priority)
-    return values
 
 
 def _series(rows: Sequence[Row[Any]], study_description: str) -> Series:

@@ -5,29 +5,32 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, exists, func, literal, or_, select, text, tuple_
+from sqlalchemy import ColumnElement, Connection, Engine, Row, any_, func, literal, select, tuple_
 
+from storage.reading import ReadingRows, work_from_row
 from storage.results import recorded_from_row
-from storage.rows import from_json
-from storage.schema import analyses, deliveries, instances, result_objects, studies, study_changes
+from storage.row_contents import answers_to, contents_of
+from storage.schema import analyses, studies, study_changes
 from storage.studies import StudyRows, study_from_row
+from storage.study_results import DeliveryState, RecordedSelection, deliveries_of, objects_of, selections_of
 from storage.transaction import transaction
 from triage.errors import UnknownStudy
 from triage.findings import AiState, Analysis, Finding
-from triage.identifiers import Sha256, SopInstanceUid, StudyInstanceUid
+from triage.identifiers import StudyInstanceUid
 from triage.ports import RecordedAnalysis, ResultObject
 from triage.priority import Priority
+from triage.reading import Act, Reading, Work
 from triage.study import Series, Study
 
 _ANALYSED = (AiState.ANALYSED_FLAGGED, AiState.ANALYSED_NO_FLAG)
-_SEARCHED = ("patient_name", "patient_id", "accession_number", "study_description")
 
 
 class RowFilter(Protocol):
     """Which rows are wanted; None and the empty string demand nothing.
 
-    `after` is the study that the page begins behind, in the one order of the list; `text` is looked for in the
-    patient's name and ID, the accession number, the description and, whole, in the study UID.
+    `after` is the study that the page begins behind, in the one order of the list; each word of `text` is looked for
+    in the patient's name and ID, the accession number, the description and the study UID. `site` is the institution,
+    `owner` the reader who has claimed the study.
     """
 
     @property
@@ -42,17 +45,28 @@ class RowFilter(Protocol):
     def band(self) -> Priority | None: ...
     @property
     def ai_state(self) -> AiState | None: ...
+    @property
+    def reading(self) -> Reading: ...
+    @property
+    def owner(self) -> str: ...
+    @property
+    def site(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
 class WorklistRow:
     """One study of the list.
 
-    `analyses` are those of the newest revision that was analysed (`analysed_revision`), without the scores of single
+    `listed_band` and `due_at` are the study's own, or those of a person who moved it (`work.override`). `analyses` are
+    those of the newest revision that was analysed (`analysed_revision`), without the scores of single
     images; they are empty unless the study's present AI state rests on them.
     """
 
     study: Study
+    work: Work
+    listed_band: Priority
+    due_at: datetime
+    is_open: bool
     modalities: tuple[str, ...]
     body_parts: tuple[str, ...]
     source_ae_titles: tuple[str, ...]
@@ -71,8 +85,8 @@ class WorklistRow:
             "study_instance_uid": str(study.study_instance_uid),
             "status": study.status.value,
             "revision": study.revision,
-            "priority": study.priority.name,
-            "deadline": study.deadline.isoformat(),
+            "priority": self.listed_band.name,
+            "deadline": self.due_at.isoformat(),
             "ai_state": study.ai_state.value,
             "reason": study.reason,
             "instances": self.instances,
@@ -94,17 +108,6 @@ class WorklistPage:
 
 
 @dataclass(frozen=True, slots=True)
-class DeliveryState:
-    """Whether a destination has a result object: state "planned", "delivered" or "refused"."""
-
-    sop_instance_uid: SopInstanceUid
-    destination: str
-    state: str
-    last_error: str
-    delivered_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
 class StudyDetail:
     """All that is known of one study; `recorded` holds every analysis, oldest first."""
 
@@ -113,6 +116,8 @@ class StudyDetail:
     recorded: tuple[RecordedAnalysis, ...]
     objects: tuple[ResultObject, ...]
     deliveries: tuple[DeliveryState, ...]
+    selections: tuple[RecordedSelection, ...]
+    acts: tuple[Act, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +165,10 @@ def study_detail(connection: Connection, uid: StudyInstanceUid) -> StudyDetail:
         row=row,
         series=StudyRows(connection).series_of(uid),
         recorded=tuple(recorded_from_row(one) for one in connection.execute(recorded)),
-        objects=_objects(connection, uid),
-        deliveries=_deliveries(connection, uid),
+        objects=objects_of(connection, uid),
+        deliveries=deliveries_of(connection, uid),
+        selections=selections_of(connection, uid),
+        acts=ReadingRows(connection).acts_of(uid),
     )
 
 
@@ -172,7 +179,7 @@ def newest_change(connection: Connection) -> int:
 
 
 def _order() -> tuple[ColumnElement[Any], ...]:
-    return (studies.c.deadline, studies.c.received_at, studies.c.study_instance_uid)
+    return (studies.c.due_at, studies.c.received_at, studies.c.study_instance_uid)
 
 
 def _place_of(connection: Connection, uid: StudyInstanceUid) -> Any:
@@ -185,120 +192,48 @@ def _place_of(connection: Connection, uid: StudyInstanceUid) -> Any:
 def _conditions(wanted: RowFilter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if wanted.band is not None:
-        conditions.append(studies.c.priority == int(wanted.band))
+        conditions.append(studies.c.listed_band == int(wanted.band))
     if wanted.ai_state is not None:
         conditions.append(studies.c.ai_state == wanted.ai_state.value)
     if wanted.modality:
-        of_study = instances.c.study_instance_uid == studies.c.study_instance_uid
-        conditions.append(exists().where(of_study, instances.c.series_header["modality"].astext == wanted.modality))
-    if wanted.text:
-        fields = (studies.c.header[name].astext.icontains(wanted.text, autoescape=True) for name in _SEARCHED)
-        conditions.append(or_(*fields, studies.c.study_instance_uid == wanted.text))
+        conditions.append(literal(wanted.modality) == any_(studies.c.modalities))
+    if wanted.site:
+        conditions.append(studies.c.header["institution_name"].astext == wanted.site)
+    if wanted.owner:
+        conditions.append(studies.c.owner == wanted.owner)
+    if wanted.reading is not Reading.ALL:
+        conditions.append(studies.c.is_open == (wanted.reading is Reading.OPEN))
+    for word in wanted.text.split():
+        conditions.append(func.strpos(studies.c.searched, func.lower(word)) > 0)
     return conditions
 
 
 def _rows(connection: Connection, found: Sequence[Row[Any]]) -> tuple[WorklistRow, ...]:
     uids = [row.study_instance_uid for row in found]
-    contents = _contents(connection, uids)
-    answers = _answers(connection, uids)
-    return tuple(_row(study_from_row(row), contents, answers) for row in found)
+    contents = contents_of(connection, uids)
+    answers = answers_to(connection, uids)
+    return tuple(_row(row, contents, answers) for row in found)
 
 
 def _row(
-    study: Study, contents: dict[str, Row[Any]], answers: dict[str, tuple[int, tuple[Analysis, ...]]]
+    found: Row[Any], contents: dict[str, Row[Any]], answers: dict[str, tuple[int, tuple[Analysis, ...]]]
 ) -> WorklistRow:
+    study = study_from_row(found)
     content = contents.get(study.study_instance_uid)
     revision, answered = answers.get(study.study_instance_uid, (None, ()))
     rests_on_them = study.ai_state in _ANALYSED
     return WorklistRow(
         study=study,
+        work=work_from_row(found),
+        listed_band=Priority(found.listed_band),
+        due_at=found.due_at,
+        is_open=found.is_open,
         modalities=_named(content.modalities) if content else (),
         body_parts=_named(content.body_parts) if content else (),
         source_ae_titles=_named(content.source_ae_titles) if content else (),
         instances=content.instances if content else 0,
         analyses=answered if rests_on_them else (),
         analysed_revision=revision if rests_on_them else None,
-    )
-
-
-# Instances are only counted, on the index; the header is the same for all of a series, so one of them is looked at.
-_CONTENTS = text("""
-    SELECT counted.study_instance_uid,
-           sum(counted.instances)::int AS instances,
-           array_agg(DISTINCT one.modality) AS modalities,
-           array_agg(DISTINCT one.body_part) AS body_parts,
-           array_agg(DISTINCT one.source_ae_title) AS source_ae_titles
-    FROM (
-        SELECT study_instance_uid, series_instance_uid, count(*) AS instances FROM instances
-        WHERE study_instance_uid = ANY(:uids) GROUP BY study_instance_uid, series_instance_uid
-    ) AS counted
-    CROSS JOIN LATERAL (
-        SELECT series_header ->> 'modality' AS modality, series_header ->> 'body_part' AS body_part, source_ae_title
-        FROM instances i
-        WHERE i.study_instance_uid = counted.study_instance_uid AND i.series_instance_uid = counted.series_instance_uid
-        LIMIT 1
-    ) AS one
-    GROUP BY counted.study_instance_uid
-""")
-
-
-def _contents(connection: Connection, uids: Sequence[str]) -> dict[str, Row[Any]]:
-    """Return what was received of each study: how many instances, of which modalities and body parts, from whom."""
-    return {row.study_instance_uid: row for row in connection.execute(_CONTENTS, {"uids": list(uids)})}
-
-
-_NEWEST_ANSWERS = text("""
-    SELECT a.study_instance_uid, a.revision, jsonb_set(a.answer, '{findings}', (
-        SELECT coalesce(jsonb_agg(f - 'image_scores' ORDER BY place), '[]')
-        FROM jsonb_array_elements(a.answer -> 'findings') WITH ORDINALITY AS each(f, place)
-    )) AS answer
-    FROM analyses a
-    WHERE a.study_instance_uid = ANY(:uids)
-      AND a.revision = (SELECT max(revision) FROM analyses WHERE study_instance_uid = a.study_instance_uid)
-    ORDER BY a.id
-""")
-
-
-def _answers(connection: Connection, uids: Sequence[str]) -> dict[str, tuple[int, tuple[Analysis, ...]]]:
-    answers: dict[str, tuple[int, tuple[Analysis, ...]]] = {}
-    for row in connection.execute(_NEWEST_ANSWERS, {"uids": list(uids)}):
-        _, earlier = answers.get(row.study_instance_uid, (0, ()))
-        answers[row.study_instance_uid] = (row.revision, (*earlier, from_json(Analysis, row.answer)))
-    return answers
-
-
-def _objects(connection: Connection, uid: StudyInstanceUid) -> tuple[ResultObject, ...]:
-    query = (
-        select(result_objects)
-        .where(result_objects.c.study_instance_uid == uid)
-        .order_by(result_objects.c.revision, result_objects.c.kind, result_objects.c.sop_instance_uid)
-    )
-    return tuple(
-        ResultObject(
-            sop_instance_uid=SopInstanceUid(row.sop_instance_uid),
-            sop_class_uid=row.sop_class_uid,
-            study_instance_uid=uid,
-            revision=row.revision,
-            kind=row.kind,
-            sha256=Sha256(row.sha256),
-            path=row.path,
-        )
-        for row in connection.execute(query)
-    )
-
-
-def _deliveries(connection: Connection, uid: StudyInstanceUid) -> tuple[DeliveryState, ...]:
-    query = (
-        select(deliveries)
-        .join(result_objects)
-        .where(result_objects.c.study_instance_uid == uid)
-        .order_by(deliveries.c.destination, deliveries.c.sop_instance_uid)
-    )
-    return tuple(
-        DeliveryState(
-            SopInstanceUid(row.sop_instance_uid), row.destination, row.state, row.last_error, row.delivered_at
-        )
-        for row in connection.execute(query)
     )
 
 

@@ -11,6 +11,7 @@ from tests.running import PASSWORD, RunningAcuity, acuity_up, wait_for
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "screenshots"
 SETTINGS = "[dicom]\nport = 0\n[web]\nport = 0\n"
 SIZE = {"width": 1440, "height": 900}
+PHONE = {"width": 390, "height": 844}
 STUDIES = 14
 
 
@@ -24,6 +25,7 @@ def main() -> None:
             for scheme, suffix in (("dark", ""), ("light", "-light")):
                 page = browser.new_page(viewport=SIZE, color_scheme=scheme)
                 take(page, running.url, suffix)
+            take_phone(browser.new_page(viewport=PHONE, color_scheme="dark"), running.url)
             browser.close()
 
 
@@ -47,8 +49,25 @@ def take(page: Page, url: str, suffix: str) -> None:
     if not suffix:
         page.keyboard.press("j")
         page.keyboard.press("Enter")
-        page.wait_for_timeout(1500)
+        page.get_by_role("img", name="Image of the study").wait_for()
+        page.wait_for_timeout(3000)
         page.screenshot(path=TARGET / "study.png")
+        page.keyboard.press("Escape")
+        page.get_by_role("button", name="Audit").click()
+        page.get_by_text("Images viewed").first.wait_for()
+        page.screenshot(path=TARGET / "audit.png")
+
+
+def take_phone(page: Page, url: str) -> None:
+    """Log in on a phone, and keep the first study over the list."""
+    page.goto(url)
+    page.locator("input").nth(0).fill("admin")
+    page.locator("input").nth(1).fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.get_by_role("row").nth(1).click()
+    page.get_by_role("img", name="Image of the study").wait_for()
+    page.wait_for_timeout(2000)
+    page.screenshot(path=TARGET / "phone.png")
 
 
 if __name__ == "__main__":

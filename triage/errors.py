@@ -25,6 +25,18 @@ class UnknownStudy(PermanentError):
     """No study with this UID has been received."""
 
 
+class ActNotPossible(PermanentError):
+    """What a reader wants to do with a study cannot be done as it stands."""
+
+
+class TakenByAnother(PermanentError):
+    """Another reader has the study in hand."""
+
+
+class NotPermitted(PermanentError):
+    """Who asks may not do this."""
+
+
 class StatusNotAllowed(PermanentError):
     """A study cannot go from its present status to the wanted one."""
 

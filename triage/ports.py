@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from triage.audit import AuditEvent
 from triage.findings import Analysis, ModelIdentity
 from triage.identifiers import Sha256, SopInstanceUid, StudyInstanceUid
 from triage.priority import Priority
-from triage.selection import Acceptance
+from triage.reading import Act, Work
+from triage.selection import Acceptance, Selection
 from triage.study import ReceivedInstance, Registration, Series, Study
 
 
@@ -92,6 +94,9 @@ class ResultStore(Protocol):
     def analyses_of(self, uid: StudyInstanceUid) -> tuple[RecordedAnalysis, ...]:
         """Return every recorded analysis of the study, oldest first."""
 
+    def record_selection(self, uid: StudyInstanceUid, revision: int, model: ModelIdentity, what: Selection) -> None:
+        """Keep which series the model saw and why it did not see the others; a later revision replaces it."""
+
     def add_object(self, result: ResultObject) -> None:
         """Make a result object known; a second call with the same UID changes nothing."""
 
@@ -121,6 +126,29 @@ class WorkQueue(Protocol):
     def defer_delivery(self, uid: SopInstanceUid, destination: str, priority: Priority) -> None: ...
 
 
+class ReadingStore(Protocol):
+    """What readers did with a study, kept for good; same transaction rule as StudyStore."""
+
+    def acts_of(self, uid: StudyInstanceUid) -> tuple[Act, ...]:
+        """Return every act on the study, oldest first."""
+
+    def add(self, act: Act) -> Act:
+        """Keep an act and return it with its number."""
+
+    def keep(self, uid: StudyInstanceUid, work: Work, due_at: datetime) -> None:
+        """Make the list show `work`, and the study as due at `due_at` where a person gave it a band."""
+
+    def expired(self, at: datetime) -> Sequence[StudyInstanceUid]:
+        """Return the studies that the list shows with a lease or an override that has ended."""
+
+
+class AuditLog(Protocol):
+    """The chain of events; what was appended is never changed."""
+
+    def append(self, event: AuditEvent) -> None:
+        """Seal `event` behind the newest link."""
+
+
 class Records(Protocol):
     """The stores and the queue of one transaction."""
 
@@ -132,6 +160,12 @@ class Records(Protocol):
 
     @property
     def queue(self) -> WorkQueue: ...
+
+    @property
+    def reading(self) -> ReadingStore: ...
+
+    @property
+    def audit(self) -> AuditLog: ...
 
 
 class Transactions(Protocol):

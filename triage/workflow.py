@@ -22,7 +22,7 @@ from triage.ports import (
 )
 from triage.priority import Priority, TargetTimes, deadline, from_order, most_urgent
 from triage.reading_order import reason_for
-from triage.selection import select_series
+from triage.selection import Selection, select_series
 from triage.study import ReceivedInstance, Registration, Series, Study, StudyStatus
 
 
@@ -34,6 +34,7 @@ class Outcome:
     state: AiState
     reason: str
     raises_to: Priority
+    selections: tuple[tuple[ModelIdentity, Selection], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,8 +200,10 @@ class Triage:
         refusals: list[str] = []
         elsewhere: list[str] = []
         failures: list[str] = []
+        selections: list[tuple[ModelIdentity, Selection]] = []
         for offer in self.analyser.offers():
             selection = select_series(series, offer.acceptance)
+            selections.append((offer.identity, selection))
             if selection.chosen is None:
                 at_home = any(one.header.modality.upper() in offer.acceptance.modalities for one in series)
                 (refusals if at_home else elsewhere).append(f"{offer.identity.name}: {selection.reason}")
@@ -217,7 +220,8 @@ class Triage:
                 refusals.append(f"{offer.identity.name}: {analysis.out_of_scope}")
             analyses.append((selection.chosen, analysis))
         # That a model of another modality stays away says little where one of this modality has a reason of its own.
-        return _summary(tuple(analyses), refusals or elsewhere, failures)
+        summary = _summary(tuple(analyses), refusals or elsewhere, failures)
+        return replace(summary, selections=tuple(selections))
 
     def _analysed(self, model: ModelIdentity, series: Series, earlier: Sequence[RecordedAnalysis]) -> Analysis:
         """Return the model's answer; images that it has seen before are not run again."""
@@ -230,6 +234,8 @@ class Triage:
         for series, analysis in outcome.analyses:
             recorded = RecordedAnalysis(study.study_instance_uid, study.revision, input_digest(series), now, analysis)
             records.results.record(recorded)
+        for model, selection in outcome.selections:
+            records.results.record_selection(study.study_instance_uid, study.revision, model, selection)
         study = self._prioritised(study, outcome.state, outcome.reason, outcome.raises_to)
         failed = outcome.state is AiState.FAILED
         status = StudyStatus.NEEDS_ATTENTION if failed else StudyStatus.TRIAGED

@@ -5,7 +5,9 @@ from collections.abc import Callable
 from fastapi import HTTPException, Request, Security, status
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
+from triage.audit import AuditAction
 from worklist.auth import Authenticator, Identity
+from worklist.noting import Noting
 from worklist.roles import Permission
 from worklist.settings import WebSettings
 
@@ -17,6 +19,12 @@ def authenticator_of(request: Request) -> Authenticator:
     """Return the application's authenticator."""
     authenticator: Authenticator = request.app.state.authenticator
     return authenticator
+
+
+def noting_of(request: Request) -> Noting:
+    """Return what writes the application's audit."""
+    noting: Noting = request.app.state.noting
+    return noting
 
 
 def session_token_of(request: Request) -> str | None:
@@ -48,11 +56,14 @@ def identity_or_none(request: Request, bearer: str | None) -> Identity | None:
     return None if token is None else authenticator.identity_of_session(token)
 
 
-def may(permission: Permission) -> Callable[[Identity], Identity]:
-    """Return a dependency that lets in whoever has `permission`; 403 for others."""
+def may(permission: Permission) -> Callable[[Request, Identity], Identity]:
+    """Return a dependency that lets in whoever has `permission`; 403 for others, noted in the audit."""
 
-    def check(identity: Identity = Security(identity_of)) -> Identity:  # noqa: B008 (FastAPI reads the default)
+    def check(request: Request, identity: Identity = Security(identity_of)) -> Identity:  # noqa: B008 (FastAPI reads it)
         if not identity.may(permission):
+            noting_of(request).view(
+                identity, AuditAction.ACCESS_REFUSED, details={"asked": permission.value}, succeeded=False
+            )
             raise HTTPException(status.HTTP_403_FORBIDDEN, f"role {identity.role.value} may not {permission.value}")
         return identity
 

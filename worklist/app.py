@@ -9,13 +9,23 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.middleware.gzip import GZipMiddleware
 
-from triage.errors import StoreUnavailable, TooBusy, UnknownStudy
+from triage.errors import (
+    ActNotPossible,
+    NotPermitted,
+    StoreUnavailable,
+    TakenByAnother,
+    TooBusy,
+    UnknownStudy,
+    UnreadableInstance,
+    UnsupportedPixels,
+)
 from worklist.auth import Authenticator
 from worklist.guard import Guard
 from worklist.live import LiveChanges
+from worklist.noting import Noting
 from worklist.page_files import serve_page, static_folder
 from worklist.ports import WorklistServices
-from worklist.routes import events, listing, operations, session
+from worklist.routes import audit, events, images, listing, operations, session, work
 from worklist.settings import WebSettings
 
 _GZIP_FROM_BYTES = 1000
@@ -33,8 +43,9 @@ def create_app(services: WorklistServices, settings: WebSettings) -> FastAPI:
     app.state.services = services
     app.state.settings = settings
     app.state.authenticator = Authenticator(services.accounts, services.clock, settings.session_lifetime)
+    app.state.noting = Noting(services.audit, services.clock)
     app.state.live = LiveChanges(services.changes)
-    for module in (session, listing, events, operations):
+    for module in (session, listing, work, images, events, audit, operations):
         app.include_router(module.router)
     serve_page(app, static_folder())
     _answer_errors(app)
@@ -56,9 +67,23 @@ async def _while_running(app: FastAPI) -> AsyncIterator[None]:
 
 
 def _answer_errors(app: FastAPI) -> None:
+    @app.exception_handler(UnreadableInstance)
+    @app.exception_handler(UnsupportedPixels)
+    def unshowable(_request: Request, _error: Exception) -> JSONResponse:
+        return JSONResponse({"detail": "the image cannot be shown"}, status_code=422)
+
     @app.exception_handler(UnknownStudy)
     def unknown_study(_request: Request, _error: UnknownStudy) -> JSONResponse:
         return JSONResponse({"detail": "no study with this UID has been received"}, status_code=404)
+
+    @app.exception_handler(TakenByAnother)
+    @app.exception_handler(ActNotPossible)
+    def not_possible(_request: Request, error: Exception) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, status_code=409)
+
+    @app.exception_handler(NotPermitted)
+    def not_permitted(_request: Request, error: NotPermitted) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, status_code=403)
 
     @app.exception_handler(StoreUnavailable)
     def store_unavailable(_request: Request, _error: StoreUnavailable) -> JSONResponse:

@@ -26,11 +26,12 @@ _PATIENCE_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who is asking, as which role; `expires_at` is None for API tokens."""
+    """Who is asking, as which role; `expires_at` is None for API tokens, `session` tells their logins apart."""
 
     name: str
     role: Role
     expires_at: datetime | None = None
+    session: str = ""
 
     def may(self, permission: Permission) -> bool:
         return permission in PERMISSIONS[self.role]
@@ -97,15 +98,18 @@ class Authenticator:
         self.accounts.clear_failures(name)
         token, expires_at = new_token(), now + self.session_lifetime
         self.accounts.add_session(digest_of(token), name, now, expires_at)
-        return NewSession(token, Identity(name, Role(claimed.role), expires_at))
+        return NewSession(token, Identity(name, Role(claimed.role), expires_at, digest_of(token)))
 
     def identity_of_session(self, token: str) -> Identity | None:
-        session = self.accounts.find_session(digest_of(token), self.clock.now())
-        return None if session is None else Identity(session.account, Role(session.role), session.expires_at)
+        digest = digest_of(token)
+        session = self.accounts.find_session(digest, self.clock.now())
+        return None if session is None else Identity(session.account, Role(session.role), session.expires_at, digest)
 
     def identity_of_token(self, token: str) -> Identity | None:
-        role = self.accounts.token_role(digest_of(token))
-        return None if role is None else Identity("api token", Role(role))
+        digest = digest_of(token)
+        role = self.accounts.token_role(digest)
+        # Its digest tells tokens apart in the audit, and the token cannot be worked out from it.
+        return None if role is None else Identity(f"api token {digest[:8]}", Role(role), None, digest)
 
     def close_session(self, token: str) -> None:
         self.accounts.remove_session(digest_of(token))

@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from triage.audit import Actor, AuditEvent, AuditRecord
 from triage.findings import AiState, Analysis, Finding
-from triage.identifiers import SopInstanceUid, StudyInstanceUid
+from triage.identifiers import SeriesInstanceUid, SopInstanceUid, StudyInstanceUid
 from triage.ports import Clock, RecordedAnalysis, ResultObject
 from triage.priority import Priority
+from triage.reader_work import ReaderWork
+from triage.reading import Act, Reading, Work
+from triage.selection import Refusal
 from triage.study import Series, Study
 
 
@@ -16,8 +20,9 @@ from triage.study import Series, Study
 class ListFilter:
     """Which rows are wanted; None and the empty string demand nothing.
 
-    `after` is the study that the page begins behind, in the one order of the list; `text` is looked for in the
-    patient's name and ID, the accession number, the description and, whole, in the study UID.
+    `after` is the study that the page begins behind, in the one order of the list; each word of `text` is looked for
+    in the patient's name and ID, the accession number, the description and the study UID. `site` is the institution,
+    `owner` the reader who has claimed the study.
     """
 
     limit: int = 200
@@ -26,6 +31,9 @@ class ListFilter:
     modality: str = ""
     band: Priority | None = None
     ai_state: AiState | None = None
+    reading: Reading = Reading.ALL
+    owner: str = ""
+    site: str = ""
 
 
 class ListedStudy(Protocol):
@@ -33,6 +41,14 @@ class ListedStudy(Protocol):
 
     @property
     def study(self) -> Study: ...
+    @property
+    def work(self) -> Work: ...
+    @property
+    def listed_band(self) -> Priority: ...
+    @property
+    def due_at(self) -> datetime: ...
+    @property
+    def is_open(self) -> bool: ...
     @property
     def modalities(self) -> tuple[str, ...]: ...
     @property
@@ -78,6 +94,21 @@ class Delivery(Protocol):
     def delivered_at(self) -> datetime | None: ...
 
 
+class ModelSelection(Protocol):
+    """Which series a model saw at a revision of the study, and why it did not see the others."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def revision(self) -> int: ...
+    @property
+    def chosen_series_uid(self) -> SeriesInstanceUid | None: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def refusals(self) -> tuple[Refusal, ...]: ...
+
+
 class KnownStudy(Protocol):
     """All that is known of one study."""
 
@@ -91,6 +122,10 @@ class KnownStudy(Protocol):
     def objects(self) -> tuple[ResultObject, ...]: ...
     @property
     def deliveries(self) -> Sequence[Delivery]: ...
+    @property
+    def selections(self) -> Sequence[ModelSelection]: ...
+    @property
+    def acts(self) -> tuple[Act, ...]: ...
 
 
 class Rows(Protocol):
@@ -168,11 +203,73 @@ class Accounts(Protocol):
     def token_role(self, token_sha256: str) -> str | None: ...
 
 
+class ImageFile(Protocol):
+    """One received image: its series and its file."""
+
+    @property
+    def series_instance_uid(self) -> SeriesInstanceUid: ...
+    @property
+    def path(self) -> str: ...
+
+
+class ImageFiles(Protocol):
+    """Where the files of received images lie."""
+
+    def find(self, study: StudyInstanceUid, image: SopInstanceUid) -> ImageFile:
+        """Return the image of the study; raises UnknownStudy where the study has no such image."""
+
+
+class EncodedFrame(Protocol):
+    """One frame as it travels: gzipped grey values or JPEG, and one line of JSON that says what they are."""
+
+    @property
+    def header(self) -> str: ...
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def media_type(self) -> str: ...
+
+
+class Frames(Protocol):
+    """Reads pixels of received images; raises UnreadableInstance, UnsupportedPixels, TooBusy."""
+
+    def frame(self, path: str, index: int) -> EncodedFrame:
+        """Return frame `index` (from 0) of the file."""
+
+    def key_image(
+        self,
+        path: str,
+        index: int,
+        window: tuple[float, float] | None,
+        caption: str,
+        boxes: tuple[tuple[float, float, float, float], ...],
+    ) -> bytes:
+        """Return a PNG of one frame with the caption burned in, and the boxes drawn."""
+
+
+class AuditTrail(Protocol):
+    """The chain of events, from outside a transaction of the workflow."""
+
+    def note(self, event: AuditEvent) -> None:
+        """Return when the event is in the chain; raises StoreUnavailable."""
+
+    def newest(
+        self, limit: int, before: int | None = None, study: StudyInstanceUid | None = None
+    ) -> Sequence[AuditRecord]:
+        """Return the newest links, newest first: those before number `before`, those about `study`."""
+
+
 class Incident(Protocol):
     """One thing that needs a person: kind "quarantine", "conflict", "refused_delivery" or "needs_attention"."""
 
     @property
     def kind(self) -> str: ...
+    @property
+    def key(self) -> str: ...
+    @property
+    def handled(self) -> str: ...
+    @property
+    def handled_by(self) -> str: ...
     @property
     def at(self) -> datetime: ...
     @property
@@ -198,6 +295,9 @@ class Incidents(Protocol):
     """What a person must look at."""
 
     def newest(self, limit_per_kind: int) -> IncidentList: ...
+
+    def handle(self, key: str, act: str, actor: Actor, note: str, at: datetime) -> None:
+        """Keep that somebody has "acknowledged", "closed" or "reopened" an incident; raises ActNotPossible."""
 
 
 class StageTimes(Protocol):
@@ -245,3 +345,9 @@ class WorklistServices:
     incidents: Incidents
     workload: Workload
     clock: Clock
+    work: ReaderWork
+    audit: AuditTrail
+    files: ImageFiles
+    frames: Frames
+    localising: frozenset[str]
+    """The models whose display policy lets the page show where they see something."""

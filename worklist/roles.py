@@ -1,4 +1,4 @@
-"""Which role may do what."""
+"""Which role may do what; what is not named here is denied."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -19,15 +19,24 @@ class Permission(StrEnum):
     """What a route asks for."""
 
     SEE_LIST = "see_list"
+    SEE_IMAGES = "see_images"
     SEE_INCIDENTS = "see_incidents"
+    HANDLE_INCIDENTS = "handle_incidents"
+    READ_STUDIES = "read_studies"
+    LEAD_READING = "lead_reading"
+    SEE_AUDIT = "see_audit"
 
+
+_VIEWS = frozenset({Permission.SEE_LIST, Permission.SEE_IMAGES})
+_READS = _VIEWS | {Permission.SEE_INCIDENTS, Permission.READ_STUDIES}
+_LEADS = _READS | {Permission.HANDLE_INCIDENTS, Permission.LEAD_READING}
 
 PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
-    Role.VIEWER: frozenset({Permission.SEE_LIST}),
-    Role.READER: frozenset({Permission.SEE_LIST, Permission.SEE_INCIDENTS}),
-    Role.LEAD: frozenset({Permission.SEE_LIST, Permission.SEE_INCIDENTS}),
-    Role.OPERATOR: frozenset({Permission.SEE_LIST, Permission.SEE_INCIDENTS}),
-    Role.ADMIN: frozenset({Permission.SEE_LIST, Permission.SEE_INCIDENTS}),
-    Role.AUDITOR: frozenset({Permission.SEE_INCIDENTS}),
+    Role.VIEWER: _VIEWS,
+    Role.READER: _READS,
+    Role.LEAD: _LEADS,
+    Role.OPERATOR: frozenset({Permission.SEE_LIST, Permission.SEE_INCIDENTS, Permission.HANDLE_INCIDENTS}),
+    Role.ADMIN: frozenset(Permission),
+    Role.AUDITOR: frozenset({Permission.SEE_INCIDENTS, Permission.SEE_AUDIT}),
 }
-"""The admin sees the list because the first start creates no other account."""
+"""The admin may do everything because the first start creates no other account; see docs/decisions/0017."""

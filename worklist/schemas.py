@@ -1,16 +1,18 @@
 """What the API answers; the names of the contract first, what the page needs besides after them."""
 
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel
 
-from triage.findings import AiState
+from triage.findings import AiState, Finding
 from triage.identifiers import StudyInstanceUid
 from triage.priority import Priority
 from triage.study import Series, StudyStatus
 from worklist.patient_words import age_words, person_name, sex_word
 from worklist.ports import IncidentList, KnownStudy, ListedStudy, ListPage
+from worklist.work_schemas import ActView, WorkView, act_views, work_view
 
 SIMULATED_WORD = "simulated"
 
@@ -55,7 +57,10 @@ class PatientView(BaseModel):
 
 
 class StudyFacts(BaseModel):
-    """What the list and the single study have in common; `band` is `priority` under the list's word for it."""
+    """What the list and the single study have in common; `band` is `priority` under the list's word for it.
+
+    `own_band` is the study's own, where a person has given it another one (`work.override`).
+    """
 
     study_instance_uid: StudyInstanceUid
     status: StudyStatus
@@ -70,6 +75,9 @@ class StudyFacts(BaseModel):
     triaged_at: datetime | None
     delivered_at: datetime | None
     band: str
+    own_band: str
+    is_open: bool
+    work: WorkView
     order_priority: str
     patient: PatientView
     modalities: list[str]
@@ -99,8 +107,15 @@ class WorklistView(BaseModel):
     server_time: datetime
 
 
+class RefusalView(BaseModel):
+    """Why a model did not see a series."""
+
+    model: str
+    reason: str
+
+
 class SeriesView(BaseModel):
-    """One series as it was received; `analysed_by` names the models that saw it."""
+    """One series as it was received; `analysed_by` names the models that saw it, `refused_by` says why others not."""
 
     series_instance_uid: str
     modality: str
@@ -109,6 +124,7 @@ class SeriesView(BaseModel):
     series_number: int | None
     instances: int
     analysed_by: list[str]
+    refused_by: list[RefusalView]
 
 
 class AnalysisView(BaseModel):
@@ -152,13 +168,17 @@ class StudyView(StudyFacts):
     series: list[SeriesView]
     analyses: list[AnalysisView]
     results: list[ResultObjectView]
+    acts: list[ActView]
     server_time: datetime
 
 
 class IncidentView(BaseModel):
-    """One thing that needs a person."""
+    """One thing that needs a person; `handled` is "acknowledged" or empty, closed ones are not told."""
 
     kind: str
+    key: str
+    handled: str
+    handled_by: str
     at: datetime
     study_instance_uid: str | None
     sop_instance_uid: str | None
@@ -185,14 +205,25 @@ def worklist_view(page: ListPage, limit: int, at: datetime) -> WorklistView:
     )
 
 
-def study_view(known: KnownStudy, at: datetime) -> StudyView:
+def shown_findings(known: KnownStudy, localising: frozenset[str]) -> list[Finding]:
+    """Return the findings with the places of those models alone whose display policy is "localising"."""
+    return [one if one.model.name in localising else replace(one, regions=()) for one in known.row.findings]
+
+
+def study_view(known: KnownStudy, localising: frozenset[str], at: datetime) -> StudyView:
     """Return all that is known of one study as the API answers it."""
+    findings = shown_findings(known, localising)
     return StudyView.model_validate(
         {
             **_facts(known.row),
+            "findings": [
+                {**told, "regions": [asdict(region) for region in one.regions]}
+                for told, one in zip(known.row.as_object()["findings"], findings, strict=True)
+            ],
             "series": [_series_view(series, known) for series in known.series],
             "analyses": _analysis_views(known),
             "results": _result_views(known),
+            "acts": act_views(known.acts),
             "server_time": at,
         }
     )
@@ -208,7 +239,10 @@ def _facts(row: ListedStudy) -> dict[str, Any]:
     study, header = row.study, row.study.header
     return {
         **row.as_object(),
-        "band": Priority(study.priority).name,
+        "band": row.listed_band.name,
+        "own_band": Priority(study.priority).name,
+        "is_open": row.is_open,
+        "work": work_view(row.work),
         "order_priority": header.order_priority.strip().upper(),
         "patient": PatientView(
             name=person_name(header.patient_name),
@@ -240,6 +274,12 @@ def _series_view(series: Series, known: KnownStudy) -> SeriesView:
         series_number=header.series_number,
         instances=len(series.images),
         analysed_by=sorted({f"{one.model.name} {one.model.version}" for one in seen_by if not one.out_of_scope}),
+        refused_by=[
+            RefusalView(model=selection.model, reason=refusal.reason)
+            for selection in known.selections
+            for refusal in selection.refusals
+            if refusal.series_instance_uid == uid
+        ],
     )
 
 

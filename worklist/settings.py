@@ -15,6 +15,7 @@ class WebSettings:
         allowed_hosts: the host names (without port) under which it may be reached; IPv6 in brackets.
         session_lifetime: how long after the login a person must log in again.
         answer_failures_after: no failed login is answered sooner, so that its time tells nothing about the account.
+        viewer_url: the address of the full image viewer, with {study_uid} in it; empty where there is none.
         ping_every: how often an open event stream shows that it is alive and checks its session again.
     """
 
@@ -22,6 +23,7 @@ class WebSettings:
     allowed_hosts: tuple[str, ...] = LOOPBACK_HOSTS
     session_lifetime: timedelta = timedelta(hours=12)
     answer_failures_after: timedelta = timedelta(milliseconds=500)
+    viewer_url: str = ""
     ping_every: timedelta = timedelta(seconds=15)
 
     @property

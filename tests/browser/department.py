@@ -2,16 +2,22 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from pathlib import Path
 
+from pydicom import Dataset
 from sqlalchemy import Engine, text
 
+from dicom_gateway.headers import read_instance
+from inference.display import FrameReader
 from storage.accounts import AccountRows
+from storage.audit import AuditTrail
 from storage.change_feed import ChangeListener
 from storage.database import DatabaseTransactions
+from storage.images import ImageFiles
 from storage.incidents import IncidentReader
 from storage.worklist_rows import WorklistReader
 from storage.workload import WorkloadReader
@@ -19,6 +25,7 @@ from triage.findings import AiState, Analysis, Code, Finding, ModelIdentity, Reg
 from triage.identifiers import SeriesInstanceUid, Sha256, SopInstanceUid, StudyInstanceUid
 from triage.ports import RecordedAnalysis, ResultObject
 from triage.priority import Priority, TargetTimes, deadline, from_order, most_urgent
+from triage.reader_work import ReaderWork
 from triage.reading_order import reason_for
 from triage.study import (
     ImageHeader,
@@ -75,39 +82,39 @@ class Department:
         now = datetime.now(UTC) - timedelta(minutes=minutes_ago)
         header = replace(header, study_instance_uid=uid)
         series = replace(series, series_instance_uid=SeriesInstanceUid(f"{uid}.1"))
-        band = from_order(header.order_priority)
-        study = Study(
-            study_instance_uid=uid,
-            header=header,
-            status=StudyStatus.RECEIVING,
-            revision=1,
-            order_priority=band,
-            priority=band,
-            ai_state=AiState.PENDING,
-            reason=reason_for(band, header.order_priority, AiState.PENDING, ""),
-            received_at=now,
-            last_instance_at=now,
-            deadline=deadline(now, band, TargetTimes()),
-        )
+        study = _arrived(header, from_order(header.order_priority), now)
         with DatabaseTransactions(self.engine).begin() as records:
             records.studies.add(study)
             for number in range(images):
                 records.studies.add_instances([_instance(header, series, number, images)], now)
         return uid
 
+    def scans(self, folder: Path, images: Sequence[Dataset], minutes_ago: float = 0.0) -> StudyInstanceUid:
+        """Let a study arrive whose images are real files in `folder`; it keeps its own UIDs."""
+        now = datetime.now(UTC) - timedelta(minutes=minutes_ago)
+        received = [_file_of(folder, image) for image in images]
+        header = received[0].header.study
+        band = from_order(header.order_priority)
+        study = _arrived(header, band, now)
+        with DatabaseTransactions(self.engine).begin() as records:
+            records.studies.add(study)
+            for instance in received:
+                records.studies.add_instance(instance, now)
+        return header.study_instance_uid
+
     def completes(self, uid: StudyInstanceUid) -> None:
         """Let the study be complete and wait for its analysis."""
         self._change(uid, lambda study: replace(study.moved_to(StudyStatus.COMPLETE), complete_at=study.received_at))
 
-    def answers(self, uid: StudyInstanceUid, said: Said) -> None:
-        """Let a model answer about a received study."""
+    def answers(self, uid: StudyInstanceUid, said: Said, region: Region | None = None) -> None:
+        """Let a model answer about a received study; a flag comes with `region`, or one on its first image."""
         self.completes(uid)
         flagged = said.probability >= said.threshold
         state = AiState.ANALYSED_FLAGGED if flagged else AiState.ANALYSED_NO_FLAG
         speaker = f"{said.model.name} {said.model.version}"
         words = f"suspected {said.code.meaning.lower()}, {speaker}" if flagged else speaker
         with DatabaseTransactions(self.engine).begin() as records:
-            records.results.record(_recorded(uid, said, datetime.now(UTC)))
+            records.results.record(_recorded(uid, said, datetime.now(UTC), region))
         raised = said.raises_to if flagged else Priority.ROUTINE
         self._concludes(uid, state, words, raised, StudyStatus.TRIAGED)
 
@@ -181,6 +188,40 @@ class Department:
             records.studies.save(change(records.studies.get(uid)))
 
 
+def _arrived(header: StudyHeader, band: Priority, now: datetime) -> Study:
+    return Study(
+        study_instance_uid=header.study_instance_uid,
+        header=header,
+        status=StudyStatus.RECEIVING,
+        revision=1,
+        order_priority=band,
+        priority=band,
+        ai_state=AiState.PENDING,
+        reason=reason_for(band, header.order_priority, AiState.PENDING, ""),
+        received_at=now,
+        last_instance_at=now,
+        deadline=deadline(now, band, TargetTimes()),
+    )
+
+
+def _file_of(folder: Path, image: Dataset) -> ReceivedInstance:
+    """Write the image as the receiver does, and return it as received."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{image.SOPInstanceUID}.dcm"
+    image.save_as(path, enforce_file_format=True)
+    syntax = image.file_meta.TransferSyntaxUID
+    content = path.read_bytes()
+    header = read_instance(_without_meta(content), syntax)
+    file = StoredFile(Sha256(hashlib.sha256(content).hexdigest()), len(content), str(path), str(syntax))
+    return ReceivedInstance(header, file, Source("CT_1", "10.0.0.5", "association"))
+
+
+def _without_meta(content: bytes) -> bytes:
+    """Return the data set of a DICOM file: behind the preamble and a file meta group of the stated length."""
+    length = int.from_bytes(content[140:144], "little")
+    return content[144 + length :]
+
+
 def _instance(header: StudyHeader, series: SeriesHeader, number: int, images: int) -> ReceivedInstance:
     sop = SopInstanceUid(f"{series.series_instance_uid}.{number}")
     image = ImageHeader(sop, "1.2.840.10008.5.1.4.1.1.2", rows=512, columns=512, instance_number=number)
@@ -192,9 +233,9 @@ def _instance(header: StudyHeader, series: SeriesHeader, number: int, images: in
     )
 
 
-def _recorded(uid: StudyInstanceUid, said: Said, at: datetime) -> RecordedAnalysis:
+def _recorded(uid: StudyInstanceUid, said: Said, at: datetime, region: Region | None) -> RecordedAnalysis:
     flagged = said.probability >= said.threshold
-    region = Region(SopInstanceUid(f"{uid}.1.0"), (212.0, 140.5, 288.0, 231.0), said.probability)
+    region = region or Region(SopInstanceUid(f"{uid}.1.0"), (212.0, 140.5, 288.0, 231.0), said.probability)
     finding = Finding(
         code=said.code,
         probability=said.probability,
@@ -223,6 +264,11 @@ def services_on(engine: Engine) -> WorklistServices:
         incidents=IncidentReader(engine),
         workload=WorkloadReader(engine),
         clock=SystemClock(),
+        work=ReaderWork(DatabaseTransactions(engine), SystemClock(), TargetTimes()),
+        audit=AuditTrail(engine),
+        files=ImageFiles(engine),
+        frames=FrameReader(),
+        localising=frozenset({ICH.name}),
     )
 
 

@@ -30,7 +30,7 @@ SMALL_TARGETS = """() => [...document.querySelectorAll("button, input, [role=rad
 @pytest.fixture
 def axe() -> str:
     if not AXE.is_file():
-        pytest.skip("axe-core is not installed (npm ci in worklist/ui)")
+        pytest.skip("axe-core is not installed (make page-tools, where npm is to be had)")
     return AXE.read_text(encoding="utf-8")
 
 
@@ -51,7 +51,20 @@ def test_every_state_of_the_page_is_accessible(chromium: Browser, worklist, axe,
     page.keyboard.press("Enter")
     expect(page.get_by_role("complementary").get_by_text("What the AI says")).to_be_visible()
     complaints["study"] = complaints_of(page, axe)
+    page.keyboard.press("p")
+    expect(page.get_by_role("dialog", name="Priority of")).to_be_visible()
+    complaints["priority"] = complaints_of(page, axe)
     page.keyboard.press("Escape")
+    page.keyboard.press("t")
+    expect(page.get_by_role("dialog", name="Note on")).to_be_visible()
+    page.get_by_label("Note, kept").fill("compare with last week")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("complementary").get_by_text("compare with last week")).to_be_visible()
+    complaints["work"] = complaints_of(page, axe)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Audit").click()
+    expect(page.get_by_role("region", name="Audit").get_by_text("Note written")).to_be_visible()
+    complaints["audit"] = complaints_of(page, axe)
     page.get_by_role("button", name="Attention").click()
     expect(page.get_by_role("complementary", name="Needs attention")).to_be_visible()
     complaints["attention"] = complaints_of(page, axe)

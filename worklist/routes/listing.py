@@ -2,13 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Path, Query, Request, Security
 from pydantic import BaseModel, ConfigDict, Field
 
+from triage.audit import AuditAction
 from triage.findings import AiState
 from triage.identifiers import StudyInstanceUid
 from triage.priority import Priority
-from worklist.access import may
+from triage.reading import Reading
+from worklist.access import may, noting_of
+from worklist.auth import Identity
+from worklist.noting import actor_of
 from worklist.ports import ListFilter, WorklistServices
 from worklist.roles import Permission
 from worklist.schemas import (
@@ -19,6 +23,7 @@ from worklist.schemas import (
     study_view,
     worklist_view,
 )
+from worklist.work_schemas import IncidentAct
 
 router = APIRouter(prefix="/api/v1", tags=["worklist"])
 
@@ -39,6 +44,9 @@ class Wanted(BaseModel):
     modality: str = Field("", max_length=16, description="for example CT")
     band: str | None = Field(None, pattern="^(CRITICAL|URGENT|ROUTINE)$")
     ai_state: AiState | None = None
+    reading: Reading = Field(Reading.OPEN, description="open: waits for a reader; read; all")
+    owner: str = Field("", max_length=128, description="who has claimed the study")
+    site: str = Field("", max_length=64, description="institution, as the scanner writes it")
 
     def as_filter(self) -> ListFilter:
         return ListFilter(
@@ -48,39 +56,61 @@ class Wanted(BaseModel):
             modality=self.modality.replace("\x00", "").strip().upper(),
             band=None if self.band is None else Priority[self.band],
             ai_state=self.ai_state,
+            reading=self.reading,
+            owner=self.owner.replace("\x00", ""),
+            site=self.site.replace("\x00", ""),
         )
 
 
-@router.get("/worklist", dependencies=[Depends(may(Permission.SEE_LIST))])
-def worklist(request: Request, wanted: Annotated[Wanted, Query()]) -> WorklistView:
+Looker = Annotated[Identity, Security(may(Permission.SEE_LIST))]
+
+
+@router.get("/worklist")
+def worklist(request: Request, identity: Looker, wanted: Annotated[Wanted, Query()]) -> WorklistView:
     """Return the list: earliest deadline first, ties by arrival, then by UID.
 
     Whoever searches for a patient uses the POST form: what stands in a URL ends up in logs.
     """
-    return _page(request, wanted)
+    return _page(request, identity, wanted)
 
 
-@router.post("/worklist/search", dependencies=[Depends(may(Permission.SEE_LIST))])
-def search(request: Request, wanted: Wanted) -> WorklistView:
+@router.post("/worklist/search")
+def search(request: Request, identity: Looker, wanted: Wanted) -> WorklistView:
     """Return the list like GET /worklist, with what is looked for in the body, where no log sees it."""
-    return _page(request, wanted)
+    return _page(request, identity, wanted)
 
 
-@router.get("/studies/{study_instance_uid}", dependencies=[Depends(may(Permission.SEE_LIST))])
-def study(request: Request, study_instance_uid: Annotated[Uid, Path()]) -> StudyView:
+@router.get("/studies/{study_instance_uid}")
+def study(request: Request, identity: Looker, study_instance_uid: Annotated[Uid, Path()]) -> StudyView:
     """Return all that is known of one study; 404 where it was never received."""
     services = _services(request)
-    return study_view(services.rows.detail(StudyInstanceUid(study_instance_uid)), services.clock.now())
+    known = services.rows.detail(StudyInstanceUid(study_instance_uid))
+    noting_of(request).view(identity, AuditAction.STUDY_VIEWED, known.row.study.study_instance_uid)
+    return study_view(known, services.localising, services.clock.now())
 
 
-@router.get("/incidents", dependencies=[Depends(may(Permission.SEE_INCIDENTS))])
-def incidents(request: Request) -> IncidentsView:
+@router.get("/incidents")
+def incidents(
+    request: Request, identity: Annotated[Identity, Security(may(Permission.SEE_INCIDENTS))]
+) -> IncidentsView:
     """Return what needs a person: unreadable and conflicting objects, refused deliveries, failed studies."""
+    noting_of(request).view(identity, AuditAction.INCIDENTS_VIEWED)
     return incidents_view(_services(request).incidents.newest(INCIDENTS_PER_KIND))
 
 
-def _page(request: Request, wanted: Wanted) -> WorklistView:
+@router.post("/incidents/acts", status_code=204)
+def handle_incident(
+    request: Request, identity: Annotated[Identity, Security(may(Permission.HANDLE_INCIDENTS))], wanted: IncidentAct
+) -> None:
+    """Acknowledge, close or reopen an incident; a closed one leaves the list."""
     services = _services(request)
+    services.incidents.handle(wanted.key, wanted.act, actor_of(identity), wanted.note, services.clock.now())
+
+
+def _page(request: Request, identity: Identity, wanted: Wanted) -> WorklistView:
+    services = _services(request)
+    # What is searched for is not noted: it is often a name, and the audit holds none.
+    noting_of(request).view(identity, AuditAction.LIST_SEARCHED if wanted.q else AuditAction.LIST_VIEWED)
     page = services.rows.page(wanted.as_filter())
     return worklist_view(page, wanted.limit, services.clock.now())
 

@@ -3,7 +3,7 @@
 import type { ReactNode } from "react";
 import type { AiState, Finding, StudyRow } from "./api";
 import { FailedIcon, FlagIcon, NoFlagIcon, NotAnalysedIcon, WaitIcon } from "./icons";
-import { NOT_A_DIAGNOSIS, aiWords, capitalised, findingWords, isOfEarlierImages, leadingFinding, probability } from "./words";
+import { NOT_A_DIAGNOSIS, aiWords, capitalised, findingWords, isAnswered, isOfEarlierImages, leadingFinding, probability } from "./words";
 
 const ICONS: Record<AiState, () => ReactNode> = {
   analysed_flagged: FlagIcon,
@@ -17,7 +17,7 @@ export function AiStatement({ row }: { row: StudyRow }): ReactNode {
   const StateIcon = ICONS[row.ai_state];
   const finding = leadingFinding(row.findings);
   const others = row.findings.filter((one) => one.flagged && one !== finding).length;
-  const isAnswer = row.ai_state === "analysed_flagged" || row.ai_state === "analysed_no_flag";
+  const isAnswer = isAnswered(row);
   return (
     <>
       <span className="ai-line">
@@ -50,7 +50,8 @@ export function AiStatement({ row }: { row: StudyRow }): ReactNode {
 }
 
 export function Score({ finding }: { finding: Finding }): ReactNode {
-  const [value, threshold] = [probability(finding.probability), probability(finding.threshold)];
+  const value = probability(finding.probability, finding.threshold);
+  const threshold = probability(finding.threshold, finding.probability);
   return (
     <span className={finding.flagged ? "score score-flagged" : "score"}>
       <svg className="meter" viewBox="0 0 44 10" width="44" height="10" aria-hidden="true" focusable="false">

@@ -1,6 +1,6 @@
 import type { UseQueryResult } from "@tanstack/react-query";
-import type { ReactNode } from "react";
-import { ApiError, type Incident, type IncidentKind, type Incidents } from "./api";
+import { useState, type ReactNode } from "react";
+import { ApiError, handleIncident, type Incident, type IncidentKind, type Incidents } from "./api";
 import { useNow } from "./clock";
 import { FailedIcon } from "./icons";
 import { Panel } from "./Panel";
@@ -8,11 +8,13 @@ import { INCIDENT_WORDS, capitalised, clockTime } from "./words";
 
 interface Props {
   incidents: UseQueryResult<Incidents>;
+  handles: boolean;
+  onHandled: () => void;
   onOpen: (uid: string) => void;
   onClose: () => void;
 }
 
-export function AttentionPanel({ incidents, onOpen, onClose }: Props): ReactNode {
+export function AttentionPanel({ incidents, handles, onHandled, onOpen, onClose }: Props): ReactNode {
   const found = incidents.data?.incidents ?? [];
   return (
     <Panel title="Needs attention" onClose={onClose}>
@@ -20,8 +22,8 @@ export function AttentionPanel({ incidents, onOpen, onClose }: Props): ReactNode
       {incidents.data && found.length === 0 && <p className="muted">Nothing needs attention.</p>}
       {incidents.data && <Counts counts={incidents.data.counts} />}
       <ul className="incidents">
-        {found.map((incident, place) => (
-          <IncidentItem key={place} incident={incident} onOpen={onOpen} />
+        {found.map((incident) => (
+          <IncidentItem key={incident.key} incident={incident} handles={handles} onHandled={onHandled} onOpen={onOpen} />
         ))}
       </ul>
     </Panel>
@@ -33,8 +35,18 @@ function Counts({ counts }: { counts: Incidents["counts"] }): ReactNode {
   return <p className="muted">{kinds.map((kind) => `${INCIDENT_WORDS[kind]}: ${counts[kind]}`).join(" · ")}</p>;
 }
 
-function IncidentItem({ incident, onOpen }: { incident: Incident; onOpen: (uid: string) => void }): ReactNode {
+interface ItemProps extends Pick<Props, "handles" | "onHandled" | "onOpen"> {
+  incident: Incident;
+}
+
+function IncidentItem({ incident, handles, onHandled, onOpen }: ItemProps): ReactNode {
   const now = useNow();
+  const [error, setError] = useState("");
+  const handle = (act: "acknowledged" | "closed"): void => {
+    handleIncident(incident.key, act).then(onHandled, (reason: unknown) =>
+      setError(reason instanceof ApiError ? capitalised(reason.message) : "The server does not answer"),
+    );
+  };
   const uid = incident.study_instance_uid;
   return (
     <li className="card">
@@ -46,11 +58,25 @@ function IncidentItem({ incident, onOpen }: { incident: Incident; onOpen: (uid: 
       <p className="second mono">
         {[incident.origin, incident.sop_instance_uid && `object ${incident.sop_instance_uid}`].filter(Boolean).join(" · ")}
       </p>
-      {uid && (
-        <button type="button" className="button" onClick={() => onOpen(uid)}>
-          Open the study
-        </button>
-      )}
+      {incident.handled && <p className="second">Seen by {incident.handled_by}, still open.</p>}
+      {error && <p role="alert">{error}.</p>}
+      <p className="card-acts">
+        {uid && (
+          <button type="button" className="button" onClick={() => onOpen(uid)}>
+            Open the study
+          </button>
+        )}
+        {handles && !incident.handled && (
+          <button type="button" className="button" onClick={() => handle("acknowledged")}>
+            Acknowledge
+          </button>
+        )}
+        {handles && (
+          <button type="button" className="button" onClick={() => handle("closed")}>
+            Close
+          </button>
+        )}
+      </p>
     </li>
   );
 }

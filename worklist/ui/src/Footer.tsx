@@ -9,21 +9,25 @@ interface Props {
   updatedAt: number;
   failed: boolean;
   session: Session;
+  children: ReactNode;
 }
 
 const ENDS_SOON_S = 600;
 
-export function Footer({ liveness, updatedAt, failed, session }: Props): ReactNode {
+export function Footer({ liveness, updatedAt, failed, session, children }: Props): ReactNode {
   return (
     <footer className="foot">
       <StaleBanner liveness={liveness} updatedAt={updatedAt} failed={failed} />
       <ExpiryBanner session={session} />
-      <p className="foot-line">{RESEARCH_ONLY}</p>
+      <div className="foot-line">
+        <p>{RESEARCH_ONLY}</p>
+        {children}
+      </div>
     </footer>
   );
 }
 
-function StaleBanner({ liveness, updatedAt, failed }: Omit<Props, "session">): ReactNode {
+function StaleBanner({ liveness, updatedAt, failed }: Omit<Props, "session" | "children">): ReactNode {
   const now = useNow();
   if (liveness === "live" || liveness === "connecting") return null;
   const since = updatedAt ? clockTime(new Date(updatedAt).toISOString(), now) : "";

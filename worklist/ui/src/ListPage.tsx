@@ -2,9 +2,10 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useCallback, useEffect, useRef, useState, type ReactNode } from "react";
 import { ApiError, fetchIncidents, fetchWorklist, type Session, type StudyRow } from "./api";
 import { AttentionPanel } from "./AttentionPanel";
+import { AuditTable } from "./AuditPage";
 import { setServerTime } from "./clock";
 import { useEvents } from "./events";
-import { useView } from "./filters";
+import { isNarrowed, useView } from "./filters";
 import { Footer } from "./Footer";
 import { HelpDialog } from "./HelpDialog";
 import { useStableRows } from "./order";
@@ -12,10 +13,13 @@ import { useRefresh } from "./refresh";
 import { StudyPanel } from "./StudyPanel";
 import type { Theme } from "./theme";
 import { FilterBar, TopBar } from "./Toolbar";
-import { useListKeys } from "./keys";
+import { useLetterKeys, useListKeys } from "./keys";
+import { NoticeBar } from "./NoticeBar";
+import { useWork } from "./work";
 import { Worklist, type WorklistHandle } from "./Worklist";
 
 const PAGE_ROWS = 200;
+const NONE_GONE: ReadonlySet<string> = new Set();
 const MOST_ROWS = 1000;
 
 interface Props {
@@ -34,20 +38,32 @@ export function ListPage({ session, theme, onTheme, onLogout, onExpired }: Props
   const [helpIsOpen, setHelpOpen] = useState(false);
   const list = useRef<WorklistHandle>(null);
 
+  const seesList = session.permissions.includes("see_list");
   const refresh = useRefresh();
-  const liveness = useEvents(refresh);
+  const liveness = useEvents(refresh, seesList);
 
-  const wanted = { limit, q, band: view.band, modality: view.modality, ai_state: view.ai };
+  const wanted = {
+    limit,
+    q,
+    band: view.band,
+    modality: view.modality,
+    ai_state: view.ai,
+    reading: view.reading,
+    owner: view.owner,
+    site: view.site,
+  };
   const page = useQuery({
     queryKey: ["worklist", wanted],
     queryFn: ({ signal }) => fetchWorklist(wanted, signal),
     placeholderData: keepPreviousData,
+    enabled: seesList,
     refetchInterval: (query) => pauseFor(query.state.data?.rows, liveness === "live"),
   });
   const incidents = useQuery({
     queryKey: ["incidents"],
     queryFn: ({ signal }) => fetchIncidents(signal),
     refetchInterval: 15_000,
+    enabled: session.permissions.includes("see_incidents"),
   });
 
   useExpiry([page.error, incidents.error], onExpired);
@@ -65,10 +81,15 @@ export function ListPage({ session, theme, onTheme, onLogout, onExpired }: Props
     changeView({ study: "", panel: "" });
     list.current?.focusCurrent();
   }, [changeView]);
+  const work = useWork({ session, refresh, rows, openStudy: view.study, list, onMoved: stable.applyNext });
+  const [lettersAreOn, setLetters] = useLetterKeys();
   useListKeys({
     list,
+    lettersAreOn,
+    onWork: work.start,
+    onOpenElsewhere: work.openElsewhere,
     panelIsOpen: Boolean(view.study || view.panel),
-    isAside: helpIsOpen,
+    isAside: helpIsOpen || work.dialog !== null,
     onClose: close,
     onHelp: () => setHelpOpen(true),
     onApply: stable.apply,
@@ -77,14 +98,14 @@ export function ListPage({ session, theme, onTheme, onLogout, onExpired }: Props
 
   const canGrow = page.data !== undefined && page.data.total > limit && limit < MOST_ROWS;
   return (
-    <div className={view.study || view.panel ? "page with-panel" : "page"}>
+    <div className={view.study || view.panel === "attention" ? "page with-panel" : "page"}>
       <TopBar
         session={session}
         theme={theme}
         liveness={liveness}
         attention={total(incidents.data?.counts)}
-        attentionIsOpen={view.panel === "attention"}
-        onAttention={() => changeView({ panel: view.panel ? "" : "attention", study: "" })}
+        openPanel={view.panel}
+        onPanel={(panel) => changeView({ panel: view.panel === panel ? "" : panel, study: "" })}
         onSearch={setQ}
         onSearchDone={() => list.current?.focusCurrent()}
         onHelp={() => setHelpOpen(true)}
@@ -93,6 +114,8 @@ export function ListPage({ session, theme, onTheme, onLogout, onExpired }: Props
       />
       <FilterBar
         view={view}
+        me={session.name}
+        sites={sitesOf(page.data?.rows)}
         onView={changeView}
         waiting={stable.waiting}
         onApply={stable.apply}
@@ -101,27 +124,51 @@ export function ListPage({ session, theme, onTheme, onLogout, onExpired }: Props
         hasSearch={q !== ""}
       />
       <main className="list-area">
+        {view.panel === "audit" || !seesList ? (
+          <AuditTable />
+        ) : (
         <Worklist
           ref={list}
           rows={rows}
           total={page.data?.total ?? 0}
           isLoading={page.isPending}
           openStudy={view.study}
-          isFiltered={Boolean(q || view.band || view.modality || view.ai)}
+          me={session.name}
+          gone={settled ? stable.gone : NONE_GONE}
+          isFiltered={Boolean(q) || isNarrowed(view)}
           onOpen={open}
           onHeld={setHeld}
           onMore={canGrow ? () => setLimit((before) => Math.min(MOST_ROWS, before + PAGE_ROWS)) : undefined}
         />
+        )}
       </main>
-      {view.study && <StudyPanel uid={view.study} onClose={close} />}
-      {view.panel && !view.study && <AttentionPanel incidents={incidents} onOpen={open} onClose={close} />}
+      {view.study && (
+        <StudyPanel uid={view.study} session={session} acts={work.acts} onWork={work.start} onPlaces={work.setPlaces} onClose={close} />
+      )}
+      {view.panel === "attention" && !view.study && (
+        <AttentionPanel
+          incidents={incidents}
+          handles={session.permissions.includes("handle_incidents")}
+          onHandled={refresh}
+          onOpen={open}
+          onClose={close}
+        />
+      )}
       <Footer
         liveness={liveness}
         updatedAt={page.dataUpdatedAt}
         failed={page.isError || page.isRefetchError}
         session={session}
+      >
+        <NoticeBar notice={work.acts.notice} onUndo={() => work.acts.undo(undefined)} onForget={work.acts.forget} />
+      </Footer>
+      <HelpDialog
+        isOpen={helpIsOpen}
+        lettersAreOn={lettersAreOn}
+        onLetters={setLetters}
+        onClose={() => setHelpOpen(false)}
       />
-      <HelpDialog isOpen={helpIsOpen} onClose={() => setHelpOpen(false)} />
+      {work.dialog}
     </div>
   );
 }
@@ -137,6 +184,10 @@ function useExpiry(errors: unknown[], onExpired: () => void): void {
   useEffect(() => {
     if (isExpired) onExpired();
   }, [isExpired, onExpired]);
+}
+
+function sitesOf(rows: StudyRow[] | undefined): string[] {
+  return [...new Set(rows?.map((row) => row.institution).filter(Boolean))].sort();
 }
 
 function useTitle(rows: StudyRow[]): void {

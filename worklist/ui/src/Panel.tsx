@@ -5,18 +5,20 @@ import { CloseIcon } from "./icons";
 interface Props {
   title: string;
   subtitle?: ReactNode;
+  /** What stands beside the text and does not scroll with it. */
+  media?: ReactNode;
   onClose: () => void;
   children: ReactNode;
 }
 
 /** What stands beside the list; when it opens its heading takes the focus, so that a screen reader begins there. */
-export function Panel({ title, subtitle, onClose, children }: Props): ReactNode {
+export function Panel({ title, subtitle, media, onClose, children }: Props): ReactNode {
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
     heading.current?.focus({ preventScroll: true });
   }, []);
   return (
-    <aside className="panel" aria-label={title}>
+    <aside className={media ? "panel panel-wide" : "panel"} aria-label={title}>
       <header className="panel-head">
         <div>
           <h2 ref={heading} tabIndex={-1}>
@@ -28,8 +30,11 @@ export function Panel({ title, subtitle, onClose, children }: Props): ReactNode 
           <CloseIcon />
         </Button>
       </header>
-      <div className="panel-body" tabIndex={0} role="group" aria-label={`${title}: content`}>
-        {children}
+      <div className="panel-parts">
+        {media}
+        <div className="panel-body" tabIndex={0} role="group" aria-label={`${title}: content`}>
+          {children}
+        </div>
       </div>
     </aside>
   );

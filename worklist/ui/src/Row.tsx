@@ -2,7 +2,7 @@ import { memo, type ReactNode } from "react";
 import type { StudyRow } from "./api";
 import { AiStatement } from "./AiStatement";
 import { useNow } from "./clock";
-import { BandIcon, OverdueIcon, Spinner } from "./icons";
+import { BandIcon, DoneIcon, OverdueIcon, PersonIcon, Spinner } from "./icons";
 import { BAND_WORDS, capitalised, clockTime, counted, duration, withoutSimulated } from "./words";
 
 interface Props {
@@ -10,16 +10,18 @@ interface Props {
   place: number;
   isStop: boolean;
   isOpen: boolean;
+  isGone: boolean;
+  me: string;
   onFocus: (uid: string) => void;
   onOpen: (uid: string) => void;
 }
 
-export const Row = memo(function Row({ row, place, isStop, isOpen, onFocus, onOpen }: Props): ReactNode {
+export const Row = memo(function Row({ row, place, isStop, isOpen, isGone, me, onFocus, onOpen }: Props): ReactNode {
   const uid = row.study_instance_uid;
   return (
     <tr
       data-uid={uid}
-      className={`row row-${row.band.toLowerCase()}`}
+      className={`row row-${row.band.toLowerCase()}${isGone ? " row-gone" : ""}`}
       aria-rowindex={place + 2}
       aria-selected={isOpen}
       tabIndex={isStop ? 0 : -1}
@@ -37,6 +39,7 @@ export const Row = memo(function Row({ row, place, isStop, isOpen, onFocus, onOp
           <BandIcon band={row.band} /> {BAND_WORDS[row.band]}
         </span>
         <span className="second">{row.order_priority ? `Order: ${row.order_priority}` : "Order: none"}</span>
+        {row.work.override && <span className="second">by {row.work.override.author}</span>}
       </td>
       <td className="col-why">
         <span className="clamped" title={row.reason}>
@@ -49,6 +52,10 @@ export const Row = memo(function Row({ row, place, isStop, isOpen, onFocus, onOp
       <td className="col-patient">
         <span className="first">{row.patient.name || "No name"}</span>
         <span className="second">{patientLine(row)}</span>
+        <span className="second compact">{[...row.modalities, ...row.body_parts].join(" ")}</span>
+        <span className="compact">
+          <Reader row={row} me={me} />
+        </span>
       </td>
       <td className="col-study">
         <span className="first">
@@ -60,6 +67,7 @@ export const Row = memo(function Row({ row, place, isStop, isOpen, onFocus, onOp
       <td className="col-received">
         <Received row={row} />
       </td>
+      <td className="col-reader">{isGone ? <span className="second">No longer in this list</span> : <Reader row={row} me={me} />}</td>
     </tr>
   );
 });
@@ -103,4 +111,29 @@ function Received({ row }: { row: StudyRow }): ReactNode {
       )}
     </>
   );
+}
+
+function Reader({ row, me }: { row: StudyRow; me: string }): ReactNode {
+  const now = useNow();
+  const { claim, closing } = row.work;
+  const left = claim ? Math.ceil((Date.parse(claim.expires_at) - now) / 60_000) : 0;
+  if (claim && left > 0)
+    return (
+      <>
+        <span className={claim.reader === me ? "first reader reader-me" : "first reader"}>
+          <PersonIcon /> {claim.reader === me ? "You" : claim.reader}
+        </span>
+        <span className="second">{left} min left</span>
+      </>
+    );
+  if (closing)
+    return (
+      <>
+        <span className="first">
+          <DoneIcon /> {row.is_open ? "Open again" : "Read"}
+        </span>
+        <span className="second">{closing.reader === me ? "by you" : `by ${closing.reader}`}</span>
+      </>
+    );
+  return null;
 }

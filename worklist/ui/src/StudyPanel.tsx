@@ -1,11 +1,14 @@
 import { useQuery } from "@tanstack/react-query";
-import type { ReactNode } from "react";
-import { ApiError, fetchStudy, type Analysis, type Finding, type Region, type StudyDetail } from "./api";
+import { Suspense, lazy, type ReactNode } from "react";
+import { ApiError, fetchStudy, type Analysis, type Finding, type Region, type Session, type StudyDetail } from "./api";
+import type { Acts, WorkWord } from "./acts";
 import { Score } from "./AiStatement";
 import { useNow } from "./clock";
 import { BandIcon, FlagIcon, NoFlagIcon } from "./icons";
+import { History } from "./History";
 import { Panel, Section } from "./Panel";
 import { DueIn } from "./Row";
+import { WorkBar, WorkLines } from "./WorkBar";
 import {
   BAND_WORDS,
   NOT_A_DIAGNOSIS,
@@ -19,7 +22,19 @@ import {
   withoutSimulated,
 } from "./words";
 
-export function StudyPanel({ uid, onClose }: { uid: string; onClose: () => void }): ReactNode {
+interface Props {
+  uid: string;
+  session: Session;
+  acts: Acts;
+  onWork: (word: WorkWord) => void;
+  onPlaces: (areShown: boolean) => void;
+  onClose: () => void;
+}
+
+// The list must be quick; the viewer comes when the first study is opened.
+const Viewer = lazy(() => import("./viewer/Viewer"));
+
+export function StudyPanel({ uid, session, acts, onWork, onPlaces, onClose }: Props): ReactNode {
   const study = useQuery({
     queryKey: ["study", uid],
     queryFn: ({ signal }) => fetchStudy(uid, signal),
@@ -27,8 +42,23 @@ export function StudyPanel({ uid, onClose }: { uid: string; onClose: () => void 
   });
   const name = study.data?.patient.name || "Study";
   return (
-    <Panel title={name} subtitle={study.data && <PatientLine study={study.data} />} onClose={onClose}>
-      {study.data && <Content key={uid} study={study.data} />}
+    <Panel
+      title={name}
+      subtitle={study.data && <PatientLine study={study.data} />}
+      media={
+        session.permissions.includes("see_images") && (
+          <section className="media" aria-label="Images">
+            <Suspense fallback={<div className="stage" />}>
+              {study.data && (
+                <Viewer key={`${uid} ${study.data.revision}`} uid={uid} findings={study.data.findings} onPlaces={onPlaces} />
+              )}
+            </Suspense>
+          </section>
+        )
+      }
+      onClose={onClose}
+    >
+      {study.data && <Content key={uid} study={study.data} session={session} acts={acts} onWork={onWork} />}
       {!study.data && study.error && <p role="alert">{errorWords(study.error)}</p>}
       {study.isPending && <p className="muted">Loading…</p>}
     </Panel>
@@ -44,15 +74,22 @@ function PatientLine({ study }: { study: StudyDetail }): ReactNode {
   return <p className="muted">{[age, sex, id && `ID ${id}`].filter(Boolean).join(" · ")}</p>;
 }
 
-function Content({ study }: { study: StudyDetail }): ReactNode {
+interface ContentProps extends Pick<Props, "session" | "acts" | "onWork"> {
+  study: StudyDetail;
+}
+
+function Content({ study, session, acts, onWork }: ContentProps): ReactNode {
+  const reads = session.permissions.includes("read_studies");
   return (
     <>
+      {reads && <WorkBar study={study} me={session.name} onWork={onWork} />}
       <div className={`summary summary-${study.band.toLowerCase()}`}>
         <span className={`band band-${study.band.toLowerCase()}`}>
           <BandIcon band={study.band} /> {BAND_WORDS[study.band]}
         </span>
         <DueIn deadline={study.deadline} />
         <p>{capitalised(study.reason)}</p>
+        <WorkLines study={study} me={session.name} />
       </div>
       <Facts study={study} />
       <Section title="What the AI says">
@@ -72,6 +109,14 @@ function Content({ study }: { study: StudyDetail }): ReactNode {
         {study.analyses.map((analysis) => (
           <AnalysisLine key={`${analysis.recorded_at}${analysis.model}`} analysis={analysis} />
         ))}
+      </Section>
+      <Section title="What readers did">
+        <History
+          acts={study.acts}
+          me={session.name}
+          leads={session.permissions.includes("lead_reading")}
+          onUndo={(act) => acts.undo(study.study_instance_uid, act)}
+        />
       </Section>
       <Section title="Where the results went">
         <Deliveries study={study} />
@@ -115,7 +160,7 @@ function FindingCard({ finding }: { finding: Finding & { regions: Region[] } }):
       </p>
       <Score finding={finding} />
       <p className="second">
-        Operating point “{finding.operating_point}”: flags from {probability(finding.threshold)} on.
+        Operating point “{finding.operating_point}”: flags from {probability(finding.threshold, finding.probability)} on.
       </p>
       {finding.regions.length > 0 && (
         <ul className="regions">
@@ -152,6 +197,11 @@ function SeriesList({ study }: { study: StudyDetail }): ReactNode {
             {counted(series.instances, "image", "images")} ·{" "}
             {series.analysed_by.length ? `analysed by ${series.analysed_by.join(", ")}` : "not analysed"}
           </span>
+          {series.refused_by.map((one) => (
+            <span key={one.model} className="second">
+              {one.model}: {one.reason}
+            </span>
+          ))}
         </li>
       ))}
     </ul>

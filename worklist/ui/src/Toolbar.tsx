@@ -15,7 +15,7 @@ import {
 } from "react-aria-components";
 import type { Band, Session } from "./api";
 import type { Liveness } from "./events";
-import type { View } from "./filters";
+import { NOTHING_NARROWED, isNarrowed, type View } from "./filters";
 import { BandIcon, ChevronIcon, CloseIcon, SearchIcon } from "./icons";
 import { SEARCH_ID } from "./keys";
 import type { Waiting } from "./order";
@@ -27,8 +27,8 @@ interface TopBarProps {
   theme: Theme;
   liveness: Liveness;
   attention: number;
-  attentionIsOpen: boolean;
-  onAttention: () => void;
+  openPanel: string;
+  onPanel: (panel: "attention" | "audit") => void;
   onSearch: (text: string) => void;
   onSearchDone: () => void;
   onHelp: () => void;
@@ -47,13 +47,24 @@ export function TopBar(props: TopBarProps): ReactNode {
       <Search onSearch={props.onSearch} onDone={props.onSearchDone} />
       <div className="topbar-end">
         <LiveSign liveness={props.liveness} />
-        <Button
-          className={props.attention ? "button button-attention" : "button"}
-          aria-expanded={props.attentionIsOpen}
-          onPress={props.onAttention}
-        >
-          Attention <span className="count">{props.attention}</span>
-        </Button>
+        {props.session.permissions.includes("see_incidents") && (
+          <Button
+            className={props.attention ? "button button-attention" : "button"}
+            aria-expanded={props.openPanel === "attention"}
+            onPress={() => props.onPanel("attention")}
+          >
+            Attention <span className="count">{props.attention}</span>
+          </Button>
+        )}
+        {props.session.permissions.includes("see_audit") && (
+          <Button
+            className="button button-quiet"
+            aria-expanded={props.openPanel === "audit"}
+            onPress={() => props.onPanel("audit")}
+          >
+            Audit
+          </Button>
+        )}
         <Button className="button button-quiet" onPress={props.onTheme} aria-label={`Colours: ${THEME_WORDS[props.theme]}`}>
           {THEME_WORDS[props.theme]}
         </Button>
@@ -116,6 +127,8 @@ function LiveSign({ liveness }: { liveness: Liveness }): ReactNode {
 
 interface FilterBarProps {
   view: View;
+  me: string;
+  sites: string[];
   onView: (change: Partial<View>) => void;
   waiting: Waiting;
   onApply: () => void;
@@ -127,8 +140,8 @@ interface FilterBarProps {
 const BANDS: Band[] = ["CRITICAL", "URGENT", "ROUTINE"];
 const MODALITIES = ["CT", "MR", "US", "DX", "CR"];
 
-export function FilterBar({ view, onView, waiting, onApply, shown, total, hasSearch }: FilterBarProps): ReactNode {
-  const isFiltered = Boolean(view.band || view.modality || view.ai);
+export function FilterBar({ view, me, sites, onView, waiting, onApply, shown, total, hasSearch }: FilterBarProps): ReactNode {
+  const isFiltered = isNarrowed(view);
   return (
     <div className="filterbar" role="region" aria-label="Filters">
       <ToggleButtonGroup
@@ -157,8 +170,28 @@ export function FilterBar({ view, onView, waiting, onApply, shown, total, hasSea
         options={withValue(MODALITIES, view.modality).map((name): [string, string] => [name, name])}
         onChange={(modality) => onView({ modality })}
       />
+      <Choice
+        label="Which studies"
+        every="Waiting to be read"
+        value={view.owner === me ? "mine" : view.reading}
+        options={[
+          ["mine", "Claimed by me"],
+          ["read", "Read"],
+          ["all", "All, read or not"],
+        ]}
+        onChange={(which) => onView(which === "mine" ? { owner: me, reading: "" } : { owner: "", reading: which })}
+      />
+      {sites.length > 1 && (
+        <Choice
+          label="Site"
+          every="Every site"
+          value={view.site}
+          options={withValue(sites, view.site).map((name): [string, string] => [name, name])}
+          onChange={(site) => onView({ site })}
+        />
+      )}
       {isFiltered && (
-        <Button className="button button-quiet" onPress={() => onView({ band: "", modality: "", ai: "" })}>
+        <Button className="button button-quiet" onPress={() => onView(NOTHING_NARROWED)}>
           Clear filters
         </Button>
       )}

@@ -16,6 +16,8 @@ export interface WorklistHandle {
   /** Put the focus `step` rows further; beyond the ends it stays on the last row there. */
   move: (step: number) => void;
   focusCurrent: () => void;
+  /** The row under the cursor. */
+  currentUid: () => string | undefined;
 }
 
 interface Props {
@@ -25,14 +27,16 @@ interface Props {
   isLoading: boolean;
   isFiltered: boolean;
   openStudy: string;
+  me: string;
+  gone: ReadonlySet<string>;
   onOpen: (uid: string) => void;
   onHeld: (isHeld: boolean) => void;
   onMore: (() => void) | undefined;
 }
 
-const COLUMNS = ["Due", "Band", "Why", "AI", "Patient", "Study", "Received"];
+const COLUMNS = ["Due", "Band", "Why", "AI", "Patient", "Study", "Received", "Reader"];
 
-export function Worklist({ ref, rows, total, isLoading, isFiltered, openStudy, onOpen, onHeld, onMore }: Props): ReactNode {
+export function Worklist({ ref, rows, total, isLoading, isFiltered, openStudy, me, gone, onOpen, onHeld, onMore }: Props): ReactNode {
   const [current, setCurrent] = useState(openStudy);
   const scroller = useRef<HTMLDivElement>(null);
   const held = useRef({ focus: false, hover: false });
@@ -63,6 +67,7 @@ export function Worklist({ ref, rows, total, isLoading, isFiltered, openStudy, o
       if (openStudy) onOpen(next.study_instance_uid);
     },
     focusCurrent: () => elementOf(stop)?.focus(),
+    currentUid: () => rows.find((row) => row.study_instance_uid === current)?.study_instance_uid,
   }));
 
   const left = (event: FocusEvent): void => {
@@ -93,6 +98,8 @@ export function Worklist({ ref, rows, total, isLoading, isFiltered, openStudy, o
               place={place}
               isStop={row.study_instance_uid === stop}
               isOpen={row.study_instance_uid === openStudy}
+              isGone={gone.has(row.study_instance_uid)}
+              me={me}
               onFocus={setCurrent}
               onOpen={onOpen}
             />

@@ -37,6 +37,9 @@ export interface StudyRow {
   triaged_at: string | null;
   delivered_at: string | null;
   band: Band;
+  own_band: Band;
+  is_open: boolean;
+  work: Work;
   order_priority: string;
   patient: { name: string; patient_id: string; age: string; sex: string };
   modalities: string[];
@@ -49,6 +52,65 @@ export interface StudyRow {
   analysed_revision: number | null;
   simulated: boolean;
   findings: Finding[];
+}
+
+export interface Work {
+  claim: { reader: string; expires_at: string } | null;
+  closing: { reader: string; at: string; revision: number } | null;
+  override: { band: Band; reason: string; author: string; expires_at: string } | null;
+}
+
+export type ActKind =
+  | "claim"
+  | "release"
+  | "read"
+  | "reopen"
+  | "verdict"
+  | "note"
+  | "reprioritise"
+  | "restore_order"
+  | "undo";
+export type Answer = "accept" | "reject" | "modify" | "add";
+export type Exposure = "row" | "images" | "locations";
+
+export interface Act {
+  number: number;
+  kind: ActKind;
+  reader: string;
+  at: string;
+  revision: number;
+  stands: boolean;
+  is_newest_verdict: boolean;
+  note: string;
+  band: Band | null;
+  until: string | null;
+  undoes: number | null;
+  answer: Answer | null;
+  finding: string | null;
+  model: string | null;
+}
+
+export interface ActDone {
+  number: number;
+  kind: ActKind;
+  undoes: number | null;
+}
+
+export interface AuditEvent {
+  number: number;
+  at: string;
+  actor: string;
+  role: string;
+  action: string;
+  succeeded: boolean;
+  study_instance_uid: string | null;
+  details: Record<string, string>;
+  digest: string;
+}
+
+export interface AuditPage {
+  events: AuditEvent[];
+  next_before: number | null;
 }
 
 export interface WorklistPage {
@@ -67,6 +129,7 @@ export interface Series {
   series_number: number | null;
   instances: number;
   analysed_by: string[];
+  refused_by: { model: string; reason: string }[];
 }
 
 export interface Analysis {
@@ -95,6 +158,7 @@ export interface StudyDetail extends Omit<StudyRow, "findings"> {
   series: Series[];
   analyses: Analysis[];
   results: ResultObject[];
+  acts: Act[];
   server_time: string;
 }
 
@@ -102,6 +166,9 @@ export type IncidentKind = "needs_attention" | "refused_delivery" | "conflict" |
 
 export interface Incident {
   kind: IncidentKind;
+  key: string;
+  handled: string;
+  handled_by: string;
   at: string;
   study_instance_uid: string | null;
   sop_instance_uid: string | null;
@@ -117,8 +184,20 @@ export interface Incidents {
 export interface Session {
   name: string;
   role: string;
+  permissions: Permission[];
+  /** Address of the full viewer with {study_uid} in it; empty where none is set. */
+  viewer_url: string;
   expires_at: string | null;
 }
+
+export type Permission =
+  | "see_list"
+  | "see_images"
+  | "see_incidents"
+  | "handle_incidents"
+  | "read_studies"
+  | "lead_reading"
+  | "see_audit";
 
 /** What is asked of the list; empty strings demand nothing. */
 export interface Wanted {
@@ -127,6 +206,9 @@ export interface Wanted {
   band: string;
   modality: string;
   ai_state: string;
+  reading: string;
+  owner: string;
+  site: string;
 }
 
 export class ApiError extends Error {
@@ -150,6 +232,19 @@ export function fetchStudy(uid: string, signal: AbortSignal): Promise<StudyDetai
   return ask(`/api/v1/studies/${encodeURIComponent(uid)}`, { signal });
 }
 
+/** `path` is what stands behind the study in the address of an act: "claim", "verdicts", … */
+export function postAct(uid: string, path: string, body?: unknown): Promise<ActDone> {
+  return ask(`/api/v1/studies/${encodeURIComponent(uid)}/${path}`, { method: "POST", body });
+}
+
+export async function handleIncident(key: string, act: "acknowledged" | "closed"): Promise<void> {
+  await ask("/api/v1/incidents/acts", { method: "POST", body: { key, act } });
+}
+
+export function fetchAudit(before: number | null, signal: AbortSignal): Promise<AuditPage> {
+  return ask(`/api/v1/audit?limit=200${before === null ? "" : `&before=${before}`}`, { signal });
+}
+
 export function fetchIncidents(signal: AbortSignal): Promise<Incidents> {
   return ask("/api/v1/incidents", { signal });
 }
@@ -166,10 +261,10 @@ export async function logOut(): Promise<void> {
   await fetch("/api/v1/session", { method: "DELETE" });
 }
 
-async function ask<Answer>(
+async function ask<Told>(
   path: string,
   options: { method?: string; body?: unknown; signal?: AbortSignal } = {},
-): Promise<Answer> {
+): Promise<Told> {
   const response = await fetch(path, {
     method: options.method ?? "GET",
     headers: options.body === undefined ? {} : { "Content-Type": "application/json" },
@@ -177,7 +272,7 @@ async function ask<Answer>(
     signal: options.signal ?? null,
   });
   if (!response.ok) throw new ApiError(response.status, await reasonOf(response));
-  return (await response.json()) as Answer;
+  return (response.status === 204 ? undefined : await response.json()) as Told;
 }
 
 async function reasonOf(response: Response): Promise<string> {

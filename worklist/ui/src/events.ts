@@ -10,7 +10,7 @@ const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 10_000;
 
 /** `onChange` is called when something changed, and when something may have changed unheard. */
-export function useEvents(onChange: () => void): Liveness {
+export function useEvents(onChange: () => void, isWanted: boolean): Liveness {
   const [liveness, setLiveness] = useState<Liveness>("connecting");
   const handler = useRef(onChange);
   handler.current = onChange;
@@ -54,13 +54,14 @@ export function useEvents(onChange: () => void): Liveness {
       heard();
     };
 
+    if (!isWanted) return undefined;
     open();
     return () => {
       source?.close();
       window.clearTimeout(silence);
       window.clearTimeout(retry);
     };
-  }, []);
+  }, [isWanted]);
 
   return liveness;
 }

@@ -6,17 +6,29 @@ export interface View {
   band: string;
   modality: string;
   ai: string;
+  reading: string;
+  owner: string;
+  site: string;
   study: string;
   panel: string;
 }
 
-const NAMES = ["band", "modality", "ai", "study", "panel"] as const;
+export const NOTHING_NARROWED = { band: "", modality: "", ai: "", reading: "", owner: "", site: "" } as const;
+
+export function isNarrowed(view: View): boolean {
+  return (Object.keys(NOTHING_NARROWED) as (keyof typeof NOTHING_NARROWED)[]).some((name) => view[name] !== "");
+}
+
+const NAMES = ["band", "modality", "ai", "reading", "owner", "site", "study", "panel"] as const;
 const ALLOWED: Record<(typeof NAMES)[number], RegExp> = {
   band: /^(CRITICAL|URGENT|ROUTINE)$/,
   modality: /^[A-Z0-9]{1,16}$/,
   ai: /^(pending|analysed_flagged|analysed_no_flag|out_of_scope|failed)$/,
+  reading: /^(read|all)$/,
+  owner: /^[^\p{Cc}]{1,128}$/u,
+  site: /^[^\p{Cc}]{1,64}$/u,
   study: /^[0-9.]{1,64}$/,
-  panel: /^attention$/,
+  panel: /^(attention|audit)$/,
 };
 
 export function viewOf(search: string): View {

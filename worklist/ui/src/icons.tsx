@@ -118,3 +118,20 @@ export function ChevronIcon(): ReactNode {
     </Icon>
   );
 }
+
+export function PersonIcon(): ReactNode {
+  return (
+    <Icon>
+      <circle cx="8" cy="5" r="2.8" fill="currentColor" />
+      <path d="M2.5 14c.6-3.2 2.8-4.7 5.5-4.7s4.9 1.5 5.5 4.7Z" fill="currentColor" />
+    </Icon>
+  );
+}
+
+export function DoneIcon(): ReactNode {
+  return (
+    <Icon>
+      <path d="M3 8.5l3.3 3.3L13 4.6" fill="none" stroke="currentColor" strokeWidth="1.8" strokeLinecap="round" strokeLinejoin="round" />
+    </Icon>
+  );
+}

@@ -8,6 +8,7 @@ import "./style/controls.css";
 import "./style/bars.css";
 import "./style/list.css";
 import "./style/panel.css";
+import "./style/viewer.css";
 import "./style/edges.css";
 
 const queries = new QueryClient({

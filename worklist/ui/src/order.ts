@@ -11,8 +11,12 @@ export interface Waiting {
 
 export interface StableRows {
   rows: StudyRow[];
+  /** Rows that stay only because nothing moves under a hand: the list itself has them no more. */
+  gone: ReadonlySet<string>;
   waiting: Waiting;
   apply: () => void;
+  /** Take the next order that comes as it is: the person at the page has caused it. */
+  applyNext: () => void;
 }
 
 /** How long after the last touch the new order comes by itself, so that nothing moves under a hand that returns. */
@@ -51,6 +55,14 @@ export function useStableRows(rows: readonly StudyRow[] | undefined, view: strin
     if (begins) apply();
   }, [begins, apply]);
 
+  const takesNext = useRef(false);
+  const applyNext = useCallback(() => void (takesNext.current = true), []);
+  useEffect(() => {
+    if (!takesNext.current) return;
+    takesNext.current = false;
+    apply();
+  }, [apply]);
+
   const movesAt = useRef(0);
   useEffect(() => {
     if (isHeld) return () => void (movesAt.current = Date.now() + SETTLE_MS);
@@ -60,7 +72,8 @@ export function useStableRows(rows: readonly StudyRow[] | undefined, view: strin
   }, [begins, isHeld, waiting.moved, apply]);
 
   const visible = shown.flatMap((uid) => known.current.get(uid) ?? []);
-  return { rows: visible, waiting, apply };
+  const gone = useMemo(() => new Set(shown.filter((uid) => !latest.includes(uid))), [shown, latest]);
+  return { rows: visible, gone, waiting, apply, applyNext };
 }
 
 const NONE: readonly StudyRow[] = [];

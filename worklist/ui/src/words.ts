@@ -27,6 +27,10 @@ export function aiWords(row: StudyRow | StudyDetail): string {
   return row.status === "RECEIVING" ? "AI: waits for images" : "AI: waiting for analysis";
 }
 
+export function isAnswered(row: StudyRow | StudyDetail): boolean {
+  return row.ai_state === "analysed_flagged" || row.ai_state === "analysed_no_flag";
+}
+
 /** Whether the AI's answer rests on fewer images than have arrived. */
 export function isOfEarlierImages(row: StudyRow | StudyDetail): boolean {
   return row.analysed_revision !== null && row.analysed_revision < row.revision;
@@ -54,9 +58,10 @@ export function duration(seconds: number): string {
   return `${minutes} min ${String(rest).padStart(2, "0")} s`;
 }
 
-export function probability(value: number): string {
-  // Rounding must not lift a value over its operating point, or hide that it lies above.
-  return (Math.floor(value * 100 + 1e-9) / 100).toFixed(2);
+/** Rounded, with as many digits as tell the value from its operating point: 0.358 reads 0.36. */
+export function probability(value: number, beside?: number): string {
+  const digits = [2, 3, 4].find((count) => beside === undefined || value === beside || value.toFixed(count) !== beside.toFixed(count));
+  return value.toFixed(digits ?? 4);
 }
 
 export function clockTime(iso: string, nowMs: number): string {

@@ -1,0 +1,31 @@
+import type { ReactNode } from "react";
+import { Button } from "react-aria-components";
+import type { Notice } from "./acts";
+import { CloseIcon } from "./icons";
+
+interface Props {
+  notice: Notice | null;
+  onUndo: () => void;
+  onForget: () => void;
+}
+
+/** Tells what was just done and stays until the next act: nobody is hurried to take something back. */
+export function NoticeBar({ notice, onUndo, onForget }: Props): ReactNode {
+  return (
+    <div className="notice-slot" role="status" aria-live="polite">
+      {notice && (
+        <p className={notice.isError ? "notice-bar notice-error" : "notice-bar"}>
+          <span>{notice.words}</span>
+          {notice.act && (
+            <Button className="button" onPress={onUndo}>
+              Undo <kbd>u</kbd>
+            </Button>
+          )}
+          <Button className="button button-quiet button-icon" onPress={onForget} aria-label="Close the notice">
+            <CloseIcon />
+          </Button>
+        </p>
+      )}
+    </div>
+  );
+}
