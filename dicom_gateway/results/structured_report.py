@@ -49,7 +49,7 @@ def structured_report(
     Source: PS3.3 A.35.3 (Comprehensive SR IOD), C.17.2 (SR Document General).
     """
     header = read_source_header(series.files[0].path, series.images[0].sop_instance_uid)
-    created_at = recorded.recorded_at.astimezone(_zone(header, device))
+    created_at = recorded.recorded_at.astimezone(zone_of(header, device))
     report = ComprehensiveSR(
         evidence=_evidence(series, recorded),
         content=report_content(series, recorded, device.software_version),
@@ -112,7 +112,8 @@ def _make_repeatable(report: Dataset, created_at: datetime) -> None:
     del report.ContributingEquipmentSequence
 
 
-def _zone(header: SourceHeader, device: ReportingDevice) -> tzinfo:
+def zone_of(header: SourceHeader, device: ReportingDevice) -> tzinfo:
+    """Return the time zone that the images state, else that of the site."""
     offset = header.values.get("TimezoneOffsetFromUTC", "")
     if not offset:
         return device.time_zone

@@ -16,6 +16,11 @@ def report_uid(recorded: RecordedAnalysis, kind: str) -> SopInstanceUid:
     return SopInstanceUid(_derived("instance", kind, *_identity(recorded)))
 
 
+def part_uid(recorded: RecordedAnalysis, kind: str, number: int) -> SopInstanceUid:
+    """Return the UID of the `number`-th object of `kind`, counted from 1, where an analysis makes several."""
+    return SopInstanceUid(_derived("instance", kind, str(number), *_identity(recorded)))
+
+
 def series_uid(recorded: RecordedAnalysis, kind: str) -> SeriesInstanceUid:
     """Return the Series Instance UID of the series that holds the object of `kind`, and only it."""
     return SeriesInstanceUid(_derived("series", kind, *_identity(recorded)))

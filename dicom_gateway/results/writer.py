@@ -1,9 +1,10 @@
 """Writes reports as files that are safe on disk before anybody is told about them."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -13,10 +14,12 @@ from pydicom.filewriter import write_dataset, write_file_meta_info
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from dicom_gateway.durable_files import write_durably
+from dicom_gateway.results.segmentation import KIND as SEGMENTATION_KIND
+from dicom_gateway.results.segmentation import SEGMENTATION_CLASS_UID, outlined, segmentation, segmentation_uid
 from dicom_gateway.results.structured_report import KIND, REPORT_CLASS_UID, ReportingDevice, structured_report
 from dicom_gateway.results.uids import report_uid
 from dicom_gateway.spool import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from triage.identifiers import Sha256
+from triage.identifiers import Sha256, SopInstanceUid
 from triage.ports import RecordedAnalysis, ResultObject
 from triage.study import Series, Study
 
@@ -32,7 +35,7 @@ def _installed_version() -> str:
 
 @dataclass(frozen=True, slots=True)
 class DicomReportWriter:
-    """Writes the report of an analysis as a Comprehensive SR below `folder`.
+    """Writes the report of an analysis as a Comprehensive SR, and its outlines as Segmentations, below `folder`.
 
     `time_zone` is the site's, for Content Date and Time where the images do not state an offset of their own.
     """
@@ -44,33 +47,58 @@ class DicomReportWriter:
     def write(
         self, study: Study, series: Series, recorded: RecordedAnalysis, supersedes: RecordedAnalysis | None
     ) -> Sequence[ResultObject]:
-        """Return the report of `recorded`, safe on disk; one that is already there is returned as it is.
+        """Return the report of `recorded` and its outlines, safe on disk; what is already there is returned as it is.
 
         Raises:
             StorageFull: no space is left; the same call may succeed later.
             UnreadableInstance: the first file of the series cannot be read.
             InvalidGeometry: a region lies on an image that is not one of the series.
         """
-        uid = report_uid(recorded, KIND)
-        path = self.folder / uid[-2:] / f"{uid}.dcm"
+        device = ReportingDevice(self.software_version, self.time_zone)
+        report = _Made(
+            report_uid(recorded, KIND),
+            REPORT_CLASS_UID,
+            KIND,
+            partial(structured_report, series, recorded, supersedes, device),
+        )
+        outlines = [
+            _Made(
+                segmentation_uid(recorded, part),
+                SEGMENTATION_CLASS_UID,
+                SEGMENTATION_KIND,
+                partial(segmentation, part, recorded, device),
+            )
+            for part in outlined(series, recorded)
+        ]
+        return tuple(self._written(made, study, recorded) for made in (report, *outlines))
+
+    def _written(self, made: "_Made", study: Study, recorded: RecordedAnalysis) -> ResultObject:
+        path = self.folder / made.uid[-2:] / f"{made.uid}.dcm"
         if path.exists():
             digest = hashlib.sha256(_data_set_bytes(path.read_bytes()))
         else:
-            device = ReportingDevice(self.software_version, self.time_zone)
-            encoded = encode(structured_report(series, recorded, supersedes, device))
+            encoded = encode(made.build())
             digest = hashlib.sha256(encoded)
-            write_durably(path, _PREAMBLE + _file_meta(uid, REPORT_CLASS_UID) + encoded)
-        return (
-            ResultObject(
-                sop_instance_uid=uid,
-                sop_class_uid=REPORT_CLASS_UID,
-                study_instance_uid=study.study_instance_uid,
-                revision=recorded.revision,
-                kind=KIND,
-                sha256=Sha256(digest.hexdigest()),
-                path=str(path),
-            ),
+            write_durably(path, _PREAMBLE + _file_meta(made.uid, made.class_uid) + encoded)
+        return ResultObject(
+            sop_instance_uid=made.uid,
+            sop_class_uid=made.class_uid,
+            study_instance_uid=study.study_instance_uid,
+            revision=recorded.revision,
+            kind=made.kind,
+            sha256=Sha256(digest.hexdigest()),
+            path=str(path),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """An object to write: its UIDs, its kind, and how it is built, which takes a while."""
+
+    uid: SopInstanceUid
+    class_uid: str
+    kind: str
+    build: Callable[[], Dataset]
 
 
 def encode(data_set: Dataset) -> bytes:

@@ -33,7 +33,7 @@ def card_text(report: LesionReport, recipe: Recipe, spec: TriageSpec, weights_sh
         _subgroups(report.figures),
         _operating_points(report.figures, spec),
         _gate(report.gate),
-        _weaknesses(recipe),
+        _weaknesses(report, recipe),
         _how_to_repeat(report),
     )
     return "\n".join(section for section in sections if section)
@@ -164,8 +164,14 @@ unseen in-scope images of the first line. Headers (modality, body part, descript
 """
 
 
-def _weaknesses(recipe: Recipe) -> str:
-    lines = "\n".join(f"- {one}" for one in recipe.weaknesses)
+def _weaknesses(report: LesionReport, recipe: Recipe) -> str:
+    found, shortcuts = report.figures.image_auc.value, report.shortcuts
+    best = max(shortcuts.thumbnail_16, shortcuts.outer_frame, shortcuts.size_only)
+    beaten = (
+        f"**It does not beat its shortcut baselines** (image AUC {found:.3f}, best baseline {best:.3f}): what it ranks by "
+        "may be the patient and the room rather than the finding. Use it to try the platform, and for nothing else."
+    )
+    lines = "\n".join(f"- {one}" for one in (*([beaten] if found <= best else []), *recipe.weaknesses))
     return f"""## Known weaknesses
 {lines}
 - The interpretation of a probability depends on how common lesions are; it was fitted where they are common.

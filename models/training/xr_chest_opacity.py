@@ -81,7 +81,7 @@ RECIPE = Recipe(
     ),
     folds=4,
     counted="study",
-    active="balanced",
+    active="high_specificity",
     display_policy="localising",
     segmentation=None,
     subgroups=("view", "sex"),
