@@ -119,10 +119,10 @@ class RunningOrthanc:
         with urllib.request.urlopen(f"{self.url}{path}", timeout=20) as answer:
             return json.load(answer)
 
-    def reports(self) -> list[dict[str, str]]:
-        """Return the main tags of every SR instance that Orthanc holds, with their study."""
+    def reports(self, modality: str = "SR") -> list[dict[str, str]]:
+        """Return the main tags of every SR (or SEG) instance that Orthanc holds, with their study."""
         tags = [self.get(f"/instances/{one}/simplified-tags") for one in self.get("/instances")]
-        return [one for one in tags if one.get("Modality") == "SR"]
+        return [one for one in tags if one.get("Modality") == modality]
 
     def destination(self) -> str:
         return f'[[destinations]]\nname = "PACS"\nae_title = "ORTHANC"\nhost = "127.0.0.1"\nport = {self.dicom_port}\n'

@@ -168,8 +168,8 @@ def _weaknesses(report: LesionReport, recipe: Recipe) -> str:
     found, shortcuts = report.figures.image_auc.value, report.shortcuts
     best = max(shortcuts.thumbnail_16, shortcuts.outer_frame, shortcuts.size_only)
     beaten = (
-        f"**It does not beat its shortcut baselines** (image AUC {found:.3f}, best baseline {best:.3f}): what it ranks by "
-        "may be the patient and the room rather than the finding. Use it to try the platform, and for nothing else."
+        f"**It does not beat its shortcut baselines** (image AUC {found:.3f}, best baseline {best:.3f}): what it ranks "
+        "by may be patient and room rather than the finding. Use it to try the platform, and for nothing else."
     )
     lines = "\n".join(f"- {one}" for one in (*([beaten] if found <= best else []), *recipe.weaknesses))
     return f"""## Known weaknesses

@@ -81,16 +81,25 @@ def test_every_modality_goes_the_whole_way(tmp_path, shared_data):
 
     with (
         orthanc_running(tmp_path / "pacs") as pacs,
-        acuity_up(tmp_path / "home", FREE_PORTS + pacs.destination()) as up,
+        acuity_up(tmp_path / "home", FREE_PORTS + pacs.destination() + 'send = ["sr", "seg"]\n') as up,
     ):
         assert storescu(up.dicom_port, tmp_path / "dicom", options=("-R", "+sd", "+r", "+sp", "*.dcm")).returncode == 0
         studies = wait_for(lambda: all_done(up, 3), 120, up.studies)
         reports = wait_for(lambda: len(pacs.reports()) >= 3 and pacs.reports(), 60, pacs.reports)
+        outlined = {
+            one["study_instance_uid"] for one in studies if flagged_by(one, ("us-breast-lesion", "mr-brain-flair"))
+        }
+        wait_for(lambda: {one["StudyInstanceUID"] for one in pacs.reports("SEG")} == outlined, 60, pacs.reports)
 
     models = {finding["model"] for one in studies for finding in one["findings"]}
     assert models == {model for _, model in OTHERS.values()}
     assert all(one["ai_state"].startswith("analysed") for one in studies), studies
     assert len(reports) == 3
+    assert outlined, studies
+
+
+def flagged_by(study: dict, models: tuple[str, ...]) -> bool:
+    return any(finding["flagged"] and finding["model"] in models for finding in study["findings"])
 
 
 def positives(folder: Path) -> set[str]:
