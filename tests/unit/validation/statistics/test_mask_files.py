@@ -59,7 +59,7 @@ def test_what_is_no_label_is_refused(tmp_path, value):
     [
         ("m.nii", b"no image"),
         ("m.nii.gz", b"no image"),
-        ("m.nii.gz", gzip.compress(b"no image")),
+        ("m.nii.gz", gzip.compress(b"no image", mtime=0)),
         ("m.png", b"no image"),
         ("m.jpg", b"no image"),
     ],
