@@ -7,7 +7,7 @@ from pathlib import Path
 from inference.analyser import BundleAnalyser
 from models.bundle import Bundle
 from triage.errors import InvalidGeometry, UnreadableInstance, UnsupportedPixels
-from triage.findings import Finding
+from triage.findings import Finding, Mask
 from triage.identifiers import Sha256
 from triage.selection import reason_against, select_series
 from triage.study import InstanceHeader, Series, StoredFile
@@ -25,11 +25,15 @@ NOT_READABLE = (InvalidGeometry, UnsupportedPixels, UnreadableInstance)
 
 @dataclass(frozen=True, slots=True)
 class ImageAnswer:
-    """The calibrated probability of one image; `name` is its path, with "#" and the number of the frame if it has."""
+    """The calibrated probability of one image; `name` is its path, with "#" and the number of the frame if it has.
+
+    `outline` is None where the model outlined nothing.
+    """
 
     image: LabelledImage
     name: str
     probability: float
+    outline: Mask | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +142,13 @@ def _answered(
     provider: str,
 ) -> StudyAnswer:
     highest = max(findings, key=lambda finding: finding.probability)
+    outlines = {(mask.sop_instance_uid, mask.frame_number): mask for mask in highest.masks}
     answers = tuple(
         ImageAnswer(
             image=images[score.sop_instance_uid],
             name=images[score.sop_instance_uid].name + (f"#{score.frame_number}" if score.frame_number else ""),
             probability=score.probability,
+            outline=outlines.get((score.sop_instance_uid, score.frame_number)),
         )
         for score in highest.image_scores
     )

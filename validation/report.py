@@ -5,13 +5,15 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
+import numpy as np
+
 from validation.assumed_geometry import missing_slices
 from validation.assumed_headers import geometry_of
 from validation.discrimination import RocArea
 from validation.figures import Subgroup
 from validation.intervals import Estimate, Proportion
 from validation.report_drawings import interval_bar, roc_drawing
-from validation.result_document import METHOD, NO_LESION_MARKS, NO_SEGMENTATION, Measured
+from validation.result_document import METHOD, NO_LESION_MARKS, Measured, why_no_dice
 
 LISTED = 60
 """At most so many refused studies are listed in the page; `predictions.csv` has them all."""
@@ -38,6 +40,7 @@ def report_html(measured: Measured) -> str:
         _notices(measured),
         _discrimination(measured),
         _operating_points(measured),
+        _outlines(measured),
         _subgroups(measured.figures.subgroups),
         _limits(measured),
         _refused(measured),
@@ -123,10 +126,30 @@ def _subgroups(subgroups: Sequence[Subgroup]) -> str:
     return "<h2>Subgroups</h2>" + _table(caption, columns, rows)
 
 
+def _outlines(measured: Measured) -> str:
+    dice = measured.dice
+    if dice is None or not dice.values:
+        return ""
+    low, middle, high = np.percentile(dice.values, [25, 50, 75])
+    missed = sum(value == 0 for value in dice.values)
+    row = [f"Dice per {dice.per}", f"{np.mean(dice.values):.3f}", f"{middle:.3f}", f"{low:.3f} to {high:.3f}"]
+    columns = ("figure", "mean", "median", "middle half", "of", "without overlap")
+    return "<h2>Outlines</h2>" + _table(
+        "A missed lesion counts 0; where neither outlines anything there is nothing to compare",
+        columns,
+        [[*row, str(len(dice.values)), str(missed)]],
+    )
+
+
+def _unmeasured(measured: Measured) -> list[str]:
+    reason = why_no_dice(measured)
+    return [*([f"Dice ({reason})"] if reason else []), f"FROC ({NO_LESION_MARKS})"]
+
+
 def _limits(measured: Measured) -> str:
     figures, dataset = measured.figures, measured.dataset
     points = [
-        f"Not measured: Dice ({NO_SEGMENTATION}); FROC ({NO_LESION_MARKS}).",
+        f"Not measured: {'; '.join(_unmeasured(measured))}.",
         _shortcut_note(measured.bundle.folder),
         f"{figures.n_refused} of {figures.n_studies} studies were refused ({figures.n_refused_positive} of them "
         "positive). A refused study is shown as not analysed on the list; it is in no AUC and in no rate here.",

@@ -5,12 +5,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from models.bundle import Bundle
 from validation.answers import StudyAnswer
 from validation.discrimination import RocArea
 from validation.figures import AtPoint, Figures, Subgroup
 from validation.intervals import Proportion
 from validation.labelled_images import Dataset
+from validation.outlines import DiceFigures
 from validation.training_overlap import TrainingOverlap
 
 PREDICTION_COLUMNS = ("level", "study", "patient", "image", "truth", "score", "flagged", "state", "reason")
@@ -21,6 +24,7 @@ METHOD = (
     "of cases of patients (Rao-Scott, Korn-Graubard). 95 %, not adjusted for the number of figures."
 )
 NO_SEGMENTATION = "the model answers with probabilities and boxes, not with outlines"
+NO_OUTLINES = "the data set has no masks, or nothing to compare them with"
 NO_LESION_MARKS = "boxes are not yet matched with single lesions"
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
@@ -36,6 +40,7 @@ class Measured:
     figures: Figures
     overlap: TrainingOverlap
     out_of_fold: int
+    dice: DiceFigures | None
     device: str
     seconds: float
     measured_at: str
@@ -59,7 +64,7 @@ def as_object(measured: Measured) -> dict[str, Json]:
         "image_auc": area_object(figures.image_auc),
         "study_auc": area_object(figures.study_auc),
         "operating_points": [_point_object(one) for one in figures.at_points],
-        "dice": None,
+        "dice": dice_object(measured.dice),
         "froc": None,
         "subgroups": [_subgroup_object(one) for one in figures.subgroups],
         "images_per_s": round(images / measured.seconds, 2) if measured.seconds > 0 and images else None,
@@ -72,7 +77,7 @@ def as_object(measured: Measured) -> dict[str, Json]:
         "trained_on_this_data": measured.overlap.trained_on,
         "n_patients_in_training": measured.overlap.patients,
         "n_patients_out_of_fold": measured.out_of_fold,
-        "not_measured": _not_measured(figures),
+        "not_measured": _not_measured(measured),
         "method": METHOD,
         "measured_at": measured.measured_at,
         "environment": measured.environment,
@@ -156,9 +161,33 @@ def _subgroup_object(one: Subgroup) -> Json:
     }
 
 
-def _not_measured(figures: Figures) -> Json:
+def dice_object(dice: DiceFigures | None) -> Json:
+    """Return mean and median Dice and of how many; None when there is nothing to compare."""
+    if dice is None or not dice.values:
+        return None
+    return {
+        "mean": round(float(np.mean(dice.values)), 4),
+        "median": round(float(np.median(dice.values)), 4),
+        "per": dice.per,
+        "n": len(dice.values),
+        "n_missed": sum(value == 0 for value in dice.values),
+        "n_both_empty": dice.n_both_empty,
+    }
+
+
+def why_no_dice(measured: Measured) -> str | None:
+    """Return why there is no Dice, None where there is one."""
+    if measured.bundle.spec.segmentation is None:
+        return NO_SEGMENTATION
+    return NO_OUTLINES if dice_object(measured.dice) is None else None
+
+
+def _not_measured(measured: Measured) -> Json:
     """Say of each figure that is null why it is."""
-    reasons: dict[str, Json] = {"dice": NO_SEGMENTATION, "froc": NO_LESION_MARKS}
+    figures = measured.figures
+    reasons: dict[str, Json] = {"froc": NO_LESION_MARKS}
+    if reason := why_no_dice(measured):
+        reasons["dice"] = reason
     if figures.study_auc.estimate.value is None:
         reasons["study_auc"] = _why_no_area(figures.study_auc, "answered studies")
     if figures.image_auc.estimate.value is None:

@@ -20,6 +20,7 @@ from validation.dataset_description import DESCRIPTION_FILE
 from validation.datasets import load_dataset
 from validation.figures import figures_of
 from validation.labelled_images import Dataset
+from validation.outlines import dice_figures
 from validation.report import report_html
 from validation.result_document import Json, Measured, as_object, write_predictions
 from validation.training_overlap import training_overlap
@@ -96,6 +97,7 @@ def _measure(
         answers=tuple(answers),
         figures=figures_of(answers, bundle.spec, dataset.description.subgroups),
         overlap=overlap,
+        dice=dice_figures(answers, dataset) if bundle.spec.segmentation else None,
         out_of_fold=len({study.patient for study in dataset.studies} & unseen_by.keys()),
         device=request.device,
         seconds=seconds,

@@ -255,6 +255,8 @@ def validated_probabilities(bundle, data: Path, out: Path) -> dict[str, float]:
     request = ValidationRequest(bundle, data, out, "cpu", 1, MORNING)
     document = validate(request, header_of_file, lambda _done, _all: None)
     assert document["n_patients_out_of_fold"] == document["n_patients"]
+    assert document["dice"]["per"] == "image"
+    assert document["dice"]["n"] + document["dice"]["n_both_empty"] <= document["n_images"]
     with (out / "predictions.csv").open(newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["level"] == "image" and row["score"]]
     return {row["image"]: float(row["score"]) for row in rows}

@@ -65,6 +65,7 @@ def measured(bundle, answers, tmp_path):
         figures=figures_of(answers, bundle.spec, ("centre",)),
         overlap=TrainingOverlap(False, 0),
         out_of_fold=0,
+        dice=None,
         device="cpu",
         seconds=2.0,
         measured_at="2026-03-01T03:00:00+00:00",
