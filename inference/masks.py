@@ -73,7 +73,7 @@ def packed_masks(masks: NDArray[np.bool_], volume: Volume) -> tuple[Mask, ...]:
 
 def unpacked(mask: Mask) -> NDArray[np.bool_]:
     """Return the pixels (rows, columns) of a mask."""
-    bits = np.frombuffer(mask.bits(), dtype=np.uint8)
+    bits = np.frombuffer(zlib.decompress(base64.b64decode(mask.packed)), dtype=np.uint8)
     return np.unpackbits(bits, count=mask.rows * mask.columns).reshape(mask.rows, mask.columns).astype(bool)
 
 

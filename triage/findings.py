@@ -1,7 +1,5 @@
 """What a model says about a study: coded findings with a calibrated probability and where they are seen."""
 
-import base64
-import zlib
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -67,10 +65,6 @@ class Mask:
     columns: int
     packed: str
     frame_number: int | None = None
-
-    def bits(self) -> bytes:
-        """Return the bits, decompressed."""
-        return zlib.decompress(base64.b64decode(self.packed))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 
+from highdicom.sr import CodedConcept
 from pydicom.sr.coding import Code
 
+from triage import findings
 from triage.priority import Priority
 
 ENGLISH = Code("en-US", "RFC5646", "English (United States)")
@@ -35,8 +37,19 @@ CERTAINTY_OF_FINDING = Code("111012", "DCM", "Certainty of Finding")
 PROBABILITY = Code("122157", "DCM", "Probability")
 """The probability of one region or image of the finding."""
 
+SOURCE_IMAGE_FOR_PROCESSING = Code("121322", "DCM", "Source image for image processing operation")
+"""CID 7202: why a segmentation refers to an image."""
+
+SEGMENTATION_DERIVATION = Code("113076", "DCM", "Segmentation")
+"""CID 7203: how a segmentation came out of that image."""
+
 PERCENT = Code("%", "UCUM", "Percent")
 PIXELS = Code("{pixels}", "UCUM", "Pixels")
+_UNITS: Mapping[str, Code] = {
+    "mm": Code("mm", "UCUM", "millimeter"),
+    "mL": Code("mL", "UCUM", "milliliter"),
+}
+"""The units of measurements, by their UCUM code; the code says what is meant, the meaning is for people."""
 
 PRIORITY = Code("260870009", "SCT", "Priority")
 """The question that CID 7035 answers; no template names one of its own."""
@@ -69,3 +82,14 @@ PROCEDURES: Mapping[str, Code] = {
     "PT": Code("44136-0", "LN", "PET unspecified body region"),
 }
 """CID 100 by modality; whatever is not listed is reported as `IMAGING_PROCEDURE`."""
+
+
+def concept(code: findings.Code) -> CodedConcept:
+    """Return a code of the clinical rules as highdicom takes it."""
+    # Code Meaning is LO: 64 characters. The code value says what is meant; the meaning is for people.
+    return CodedConcept(code.value, code.scheme, code.meaning[:64])
+
+
+def unit(ucum: str) -> Code:
+    """Return the unit of a measurement; one that has no words here is its own meaning. Source: PS3.16 CID 82."""
+    return _UNITS.get(ucum, Code(ucum, "UCUM", ucum))

@@ -36,7 +36,7 @@ from pydicom.sr.coding import Code as DicomCode
 from dicom_gateway.results import codes
 from dicom_gateway.results.uids import device_uid, tracking_uid
 from triage.errors import InvalidGeometry
-from triage.findings import Code, Finding, Region
+from triage.findings import Finding, Region
 from triage.identifiers import SopInstanceUid
 from triage.ports import RecordedAnalysis
 from triage.study import ImageHeader, Series
@@ -47,6 +47,8 @@ _DISCLAIMER = (
     f"{NOT_A_DIAGNOSIS}. For research use, not verified by a person. "
     "A finding that is absent here has not been excluded."
 )
+
+_WHOLE_FINDING = "Long axis and volume are of all that was outlined for this finding, on every image."
 
 _NO_LOCATION = "No location was computed: the region is the whole of the image with the highest score."
 
@@ -175,17 +177,33 @@ def _group(
     group = PlanarROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=TrackingIdentifier(tracking_uid(recorded, finding.code, mark.number), mark.label),
         referenced_region=_region(mark.region, image),
-        finding_type=_concept(finding.code),
+        finding_type=codes.concept(finding.code),
         algorithm_id=_algorithm(recorded, [finding]),
         measurements=[
             Measurement(codes.CERTAINTY_OF_FINDING, _percent(finding.probability), codes.PERCENT),
             Measurement(codes.PROBABILITY, _percent(mark.region.probability), codes.PERCENT),
+            *_measured(mark),
         ],
         qualitative_evaluations=[QualitativeEvaluation(codes.PRIORITY, codes.ACTIONABLE[finding.raises_to])],
     )
     if not mark.located:
         group[0].ContentSequence.append(_comment(_NO_LOCATION))
+    if mark.count > 1 and _measured(mark):
+        group[0].ContentSequence.append(_comment(_WHOLE_FINDING))
     return group
+
+
+def _measured(mark: _Mark) -> list[Measurement]:
+    """Return what was measured of the whole finding; it is said once, with the first of its regions.
+
+    A group of its own would need a region of its own: OHIF crashes on a group without one.
+    """
+    if mark.number > 1:
+        return []
+    return [
+        Measurement(codes.concept(one.quantity), round(one.value, 4), codes.unit(one.unit))
+        for one in mark.finding.measurements
+    ]
 
 
 def _region(region: Region, image: ImageHeader) -> ImageRegion:
@@ -247,11 +265,6 @@ def _container(name: DicomCode, items: list[ContentItem] | ContentSequence) -> C
     if len(items):
         container.ContentSequence = items if isinstance(items, ContentSequence) else ContentSequence(items)
     return container
-
-
-def _concept(code: Code) -> CodedConcept:
-    # Code Meaning is LO: 64 characters. The code value says what is meant; the meaning is for people.
-    return CodedConcept(code.value, code.scheme, code.meaning[:64])
 
 
 def _percent(share: float) -> float:

@@ -49,7 +49,7 @@ def structured_report(
     Source: PS3.3 A.35.3 (Comprehensive SR IOD), C.17.2 (SR Document General).
     """
     header = read_source_header(series.files[0].path, series.images[0].sop_instance_uid)
-    created_at = recorded.recorded_at.astimezone(zone_of(header, device))
+    created_at = recorded_at(recorded, header, device)
     report = ComprehensiveSR(
         evidence=_evidence(series, recorded),
         content=report_content(series, recorded, device.software_version),
@@ -69,9 +69,22 @@ def structured_report(
         content_time=created_at.time(),
         previous_versions=_predecessors(recorded, supersedes),
     )
-    _make_repeatable(report, created_at)
+    make_repeatable(report, created_at)
     header.copy_to(report)
     return report
+
+
+def recorded_at(recorded: RecordedAnalysis, header: SourceHeader, device: ReportingDevice) -> datetime:
+    """Return when the analysis was recorded, in the zone that the images state, else in that of the site."""
+    return recorded.recorded_at.astimezone(_zone(header, device))
+
+
+def make_repeatable(written: Dataset, created_at: datetime) -> None:
+    """Replace what highdicom takes from the clock and from its own version number."""
+    written.InstanceCreationDate = created_at.strftime("%Y%m%d")
+    written.InstanceCreationTime = created_at.strftime("%H%M%S.%f")
+    if "ContributingEquipmentSequence" in written:
+        del written.ContributingEquipmentSequence
 
 
 def _evidence(series: Series, recorded: RecordedAnalysis) -> list[Dataset]:
@@ -105,15 +118,7 @@ def _predecessors(recorded: RecordedAnalysis, supersedes: RecordedAnalysis | Non
     return [replaced]
 
 
-def _make_repeatable(report: Dataset, created_at: datetime) -> None:
-    """Replace what highdicom takes from the clock and from its own version number."""
-    report.InstanceCreationDate = created_at.strftime("%Y%m%d")
-    report.InstanceCreationTime = created_at.strftime("%H%M%S.%f")
-    del report.ContributingEquipmentSequence
-
-
-def zone_of(header: SourceHeader, device: ReportingDevice) -> tzinfo:
-    """Return the time zone that the images state, else that of the site."""
+def _zone(header: SourceHeader, device: ReportingDevice) -> tzinfo:
     offset = header.values.get("TimezoneOffsetFromUTC", "")
     if not offset:
         return device.time_zone

@@ -16,19 +16,19 @@ def report_uid(recorded: RecordedAnalysis, kind: str) -> SopInstanceUid:
     return SopInstanceUid(_derived("instance", kind, *_identity(recorded)))
 
 
-def part_uid(recorded: RecordedAnalysis, kind: str, number: int) -> SopInstanceUid:
-    """Return the UID of the `number`-th object of `kind`, counted from 1, where an analysis makes several."""
-    return SopInstanceUid(_derived("instance", kind, str(number), *_identity(recorded)))
-
-
 def series_uid(recorded: RecordedAnalysis, kind: str) -> SeriesInstanceUid:
-    """Return the Series Instance UID of the series that holds the object of `kind`, and only it."""
+    """Return the Series Instance UID of the series that holds the objects of `kind`, and only them."""
     return SeriesInstanceUid(_derived("series", kind, *_identity(recorded)))
 
 
 def tracking_uid(recorded: RecordedAnalysis, finding: Code, number: int) -> str:
     """Return the Tracking Unique Identifier (112040, DCM) of the `number`-th region of `finding`, counted from 1."""
     return _derived("tracking", finding.scheme, finding.value, str(number), *_identity(recorded))
+
+
+def derived_item_uid(recorded: RecordedAnalysis, what: str, number: int) -> str:
+    """Return the UID of a part of an object that is no instance of its own, for example its dimensions."""
+    return _derived("item", what, str(number), *_identity(recorded))
 
 
 def device_uid(software_version: str) -> str:

@@ -1,4 +1,4 @@
-"""Writes reports as files that are safe on disk before anybody is told about them."""
+"""Writes result objects as files that are safe on disk before anybody is told about them."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -14,9 +14,10 @@ from pydicom.filewriter import write_dataset, write_file_meta_info
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from dicom_gateway.durable_files import write_durably
-from dicom_gateway.results.segmentation import KIND as SEGMENTATION_KIND
-from dicom_gateway.results.segmentation import SEGMENTATION_CLASS_UID, outlined, segmentation, segmentation_uid
-from dicom_gateway.results.structured_report import KIND, REPORT_CLASS_UID, ReportingDevice, structured_report
+from dicom_gateway.results.segmentation import KIND as SEGMENTATION
+from dicom_gateway.results.segmentation import SEGMENTATION_CLASS_UID, outlines_of, segmentation
+from dicom_gateway.results.structured_report import KIND as REPORT
+from dicom_gateway.results.structured_report import REPORT_CLASS_UID, ReportingDevice, structured_report
 from dicom_gateway.results.uids import report_uid
 from dicom_gateway.spool import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from triage.identifiers import Sha256, SopInstanceUid
@@ -34,8 +35,18 @@ def _installed_version() -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class _Draft:
+    """An object that is to be on disk: what it is, under which UID, and how it is made where it is not there yet."""
+
+    kind: str
+    sop_class_uid: str
+    sop_instance_uid: SopInstanceUid
+    make: Callable[[], Dataset]
+
+
+@dataclass(frozen=True, slots=True)
 class DicomReportWriter:
-    """Writes the report of an analysis as a Comprehensive SR, and its outlines as Segmentations, below `folder`.
+    """Writes the report of an analysis as a Comprehensive SR below `folder`, and its outlines as Segmentations.
 
     `time_zone` is the site's, for Content Date and Time where the images do not state an offset of their own.
     """
@@ -47,58 +58,40 @@ class DicomReportWriter:
     def write(
         self, study: Study, series: Series, recorded: RecordedAnalysis, supersedes: RecordedAnalysis | None
     ) -> Sequence[ResultObject]:
-        """Return the report of `recorded` and its outlines, safe on disk; what is already there is returned as it is.
+        """Return the report of `recorded` and then its segmentations, safe on disk; what is already there is returned
+        as it is.
 
         Raises:
             StorageFull: no space is left; the same call may succeed later.
-            UnreadableInstance: the first file of the series cannot be read.
-            InvalidGeometry: a region lies on an image that is not one of the series.
+            UnreadableInstance: a file of the series cannot be read.
+            InvalidGeometry: a region or a mask lies on an image that is not one of the series, or a mask does not fit.
         """
         device = ReportingDevice(self.software_version, self.time_zone)
-        report = _Made(
-            report_uid(recorded, KIND),
-            REPORT_CLASS_UID,
-            KIND,
-            partial(structured_report, series, recorded, supersedes, device),
-        )
-        outlines = [
-            _Made(
-                segmentation_uid(recorded, part),
-                SEGMENTATION_CLASS_UID,
-                SEGMENTATION_KIND,
-                partial(segmentation, part, recorded, device),
-            )
-            for part in outlined(series, recorded)
-        ]
-        return tuple(self._written(made, study, recorded) for made in (report, *outlines))
+        report = partial(structured_report, series, recorded, supersedes, device)
+        drafts = [_Draft(REPORT, REPORT_CLASS_UID, report_uid(recorded, REPORT), report)]
+        for outline in outlines_of(series, recorded):
+            make = partial(segmentation, outline, series, recorded, device)
+            drafts.append(_Draft(SEGMENTATION, SEGMENTATION_CLASS_UID, outline.sop_instance_uid(recorded), make))
+        return tuple(self._kept(draft, study, recorded) for draft in drafts)
 
-    def _written(self, made: "_Made", study: Study, recorded: RecordedAnalysis) -> ResultObject:
-        path = self.folder / made.uid[-2:] / f"{made.uid}.dcm"
+    def _kept(self, draft: _Draft, study: Study, recorded: RecordedAnalysis) -> ResultObject:
+        uid = draft.sop_instance_uid
+        path = self.folder / uid[-2:] / f"{uid}.dcm"
         if path.exists():
             digest = hashlib.sha256(_data_set_bytes(path.read_bytes()))
         else:
-            encoded = encode(made.build())
+            encoded = encode(draft.make())
             digest = hashlib.sha256(encoded)
-            write_durably(path, _PREAMBLE + _file_meta(made.uid, made.class_uid) + encoded)
+            write_durably(path, _PREAMBLE + _file_meta(uid, draft.sop_class_uid) + encoded)
         return ResultObject(
-            sop_instance_uid=made.uid,
-            sop_class_uid=made.class_uid,
+            sop_instance_uid=uid,
+            sop_class_uid=draft.sop_class_uid,
             study_instance_uid=study.study_instance_uid,
             revision=recorded.revision,
-            kind=made.kind,
+            kind=draft.kind,
             sha256=Sha256(digest.hexdigest()),
             path=str(path),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """An object to write: its UIDs, its kind, and how it is built, which takes a while."""
-
-    uid: SopInstanceUid
-    class_uid: str
-    kind: str
-    build: Callable[[], Dataset]
 
 
 def encode(data_set: Dataset) -> bytes:

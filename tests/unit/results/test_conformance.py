@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from dicom_gateway.results.writer import DicomReportWriter
+from triage.findings import Code, Measurement
 from triage.identifiers import Sha256
 from triage.study import Series
 
@@ -95,6 +96,22 @@ def test_a_report_without_a_flag_is_conformant(kind: str, sources, study, make_r
 
     assert complaints(result.path) == []
     assert '(111241,DCM,"All algorithms succeeded; without findings")' in dumped(result.path)
+
+
+def test_a_report_with_a_long_axis_and_a_volume_is_conformant(
+    sources, study, make_recorded, make_finding, writer
+) -> None:
+    measured = (
+        Measurement(Code("103339001", "SCT", "Long Axis"), 41.3, "mm"),
+        Measurement(Code("118565006", "SCT", "Volume"), 12.34, "mL"),
+    )
+
+    (result,) = writer.write(study, sources.series("MR"), make_recorded(make_finding(measurements=measured)), None)
+
+    assert complaints(result.path) == []
+    said = dumped(result.path)
+    assert '(103339001,SCT,"Long Axis")="41.3" (mm,UCUM,"millimeter")' in said
+    assert '(118565006,SCT,"Volume")="12.34" (mL,UCUM,"milliliter")' in said
 
 
 def test_a_report_on_frames_that_replaces_another_is_conformant(

@@ -16,7 +16,7 @@ from dicom_gateway.results import codes
 from dicom_gateway.results.structured_report import ReportingDevice, report_uid, structured_report
 from dicom_gateway.results.uids import device_uid, series_uid, tracking_uid
 from triage.errors import InvalidGeometry
-from triage.findings import Finding, ImageScore
+from triage.findings import Code, Finding, ImageScore, Measurement
 from triage.identifiers import Sha256, SopInstanceUid
 from triage.ports import RecordedAnalysis
 from triage.priority import Priority
@@ -94,6 +94,24 @@ def test_a_flagged_finding_is_one_group_with_its_region_certainty_and_urgency(so
     assert (probability.name.value, probability.value, probability.unit.value) == ("122157", 83.0, "%")
     (urgency,) = group.get_qualitative_evaluations(name=codes.PRIORITY)
     assert (urgency.value.value, urgency.value.scheme_designator) == ("RID49480", "RADLEX")
+
+
+def test_what_was_measured_stands_once_with_the_first_region_and_its_unit(
+    sources, make_recorded, make_finding, make_region, device
+) -> None:
+    long_axis = Measurement(Code("103339001", "SCT", "Long Axis"), 41.3, "mm")
+    volume = Measurement(Code("118565006", "SCT", "Volume"), 12.34, "mL")
+    regions = (make_region(2), make_region(3))
+    recorded = make_recorded(make_finding(regions=regions, measurements=(long_axis, volume)))
+
+    report = structured_report(sources.series(), recorded, None, device)
+
+    first, second = groups_of(report)
+    measured = [(one.name.value, one.value, one.unit.value, one.unit.meaning) for one in first.get_measurements()]
+    assert measured[2:] == [("103339001", 41.3, "mm", "millimeter"), ("118565006", 12.34, "mL", "milliliter")]
+    assert len(second.get_measurements()) == 2
+    said = [text for text in text_values(report, codes.COMMENT) if "Long axis" in text]
+    assert said == ["Long axis and volume are of all that was outlined for this finding, on every image."]
 
 
 def test_the_region_is_the_box_as_a_closed_polyline_on_its_image(sources, flagged, device) -> None:
