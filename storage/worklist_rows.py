@@ -48,8 +48,8 @@ class RowFilter(Protocol):
 class WorklistRow:
     """One study of the list.
 
-    `analyses` are those of the newest revision that was analysed (`analysed_revision`), without the scores of single
-    images; they are empty unless the study's present AI state rests on them.
+    `analyses` are those of the newest revision that was analysed (`analysed_revision`), without the scores and the
+    masks of single images; they are empty unless the study's present AI state rests on them.
     """
 
     study: Study
@@ -249,7 +249,7 @@ def _contents(connection: Connection, uids: Sequence[str]) -> dict[str, Row[Any]
 
 _NEWEST_ANSWERS = text("""
     SELECT a.study_instance_uid, a.revision, jsonb_set(a.answer, '{findings}', (
-        SELECT coalesce(jsonb_agg(f - 'image_scores' ORDER BY place), '[]')
+        SELECT coalesce(jsonb_agg(f - 'image_scores' - 'masks' ORDER BY place), '[]')
         FROM jsonb_array_elements(a.answer -> 'findings') WITH ORDINALITY AS each(f, place)
     )) AS answer
     FROM analyses a
@@ -315,6 +315,16 @@ def _finding_object(finding: Finding) -> dict[str, Any]:
         "model_version": finding.model.version,
         "model_digest": finding.model.digest,
         "regions": [asdict(region) for region in finding.regions],
+        "measurements": [
+            {
+                "code": one.quantity.value,
+                "scheme": one.quantity.scheme,
+                "meaning": one.quantity.meaning,
+                "value": one.value,
+                "unit": one.unit,
+            }
+            for one in finding.measurements
+        ],
     }
 
 

@@ -15,7 +15,17 @@ from storage.database import DatabaseTransactions
 from storage.incidents import IncidentReader
 from storage.worklist_rows import WorklistReader
 from storage.workload import WorkloadReader
-from triage.findings import AiState, Analysis, Code, Finding, ModelIdentity, Region, StageSeconds
+from triage.findings import (
+    AiState,
+    Analysis,
+    Code,
+    Finding,
+    Mask,
+    Measurement,
+    ModelIdentity,
+    Region,
+    StageSeconds,
+)
 from triage.identifiers import SeriesInstanceUid, Sha256, SopInstanceUid, StudyInstanceUid
 from triage.ports import RecordedAnalysis, ResultObject
 from triage.priority import Priority, TargetTimes, deadline, from_order, most_urgent
@@ -58,6 +68,8 @@ class Said:
     probability: float
     threshold: float = 0.52
     raises_to: Priority = Priority.CRITICAL
+    measurements: tuple[Measurement, ...] = ()
+    masks: tuple[Mask, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +215,8 @@ def _recorded(uid: StudyInstanceUid, said: Said, at: datetime) -> RecordedAnalys
         raises_to=said.raises_to,
         model=said.model,
         regions=(region,) if flagged else (),
+        measurements=said.measurements,
+        masks=said.masks,
     )
     analysis = Analysis(
         model=said.model,
