@@ -183,7 +183,13 @@ def _children(settings: Settings, resolved: Path, simulator: bool) -> list[Child
 
 
 def _simulated_pacs() -> DestinationSection:
-    return DestinationSection(name="Simulated PACS", ae_title="SIMPACS", host="127.0.0.1", port=_free_port("127.0.0.1"))
+    return DestinationSection(
+        name="Simulated PACS",
+        ae_title="SIMPACS",
+        host="127.0.0.1",
+        port=_free_port("127.0.0.1"),
+        send=frozenset({"sr", "seg"}),
+    )
 
 
 def _with_free_ports(settings: Settings) -> Settings:

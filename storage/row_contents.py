@@ -36,7 +36,7 @@ def contents_of(connection: Connection, uids: Sequence[str]) -> dict[str, Row[An
 
 _NEWEST_ANSWERS = text("""
     SELECT a.study_instance_uid, a.revision, jsonb_set(a.answer, '{findings}', (
-        SELECT coalesce(jsonb_agg(f - 'image_scores' ORDER BY place), '[]')
+        SELECT coalesce(jsonb_agg(f - 'image_scores' - 'masks' ORDER BY place), '[]')
         FROM jsonb_array_elements(a.answer -> 'findings') WITH ORDINALITY AS each(f, place)
     )) AS answer
     FROM analyses a

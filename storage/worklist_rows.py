@@ -58,8 +58,8 @@ class WorklistRow:
     """One study of the list.
 
     `listed_band` and `due_at` are the study's own, or those of a person who moved it (`work.override`). `analyses` are
-    those of the newest revision that was analysed (`analysed_revision`), without the scores of single
-    images; they are empty unless the study's present AI state rests on them.
+    those of the newest revision that was analysed (`analysed_revision`), without the scores and the
+    masks of single images; they are empty unless the study's present AI state rests on them.
     """
 
     study: Study
@@ -250,6 +250,16 @@ def _finding_object(finding: Finding) -> dict[str, Any]:
         "model_version": finding.model.version,
         "model_digest": finding.model.digest,
         "regions": [asdict(region) for region in finding.regions],
+        "measurements": [
+            {
+                "code": one.quantity.value,
+                "scheme": one.quantity.scheme,
+                "meaning": one.quantity.meaning,
+                "value": one.value,
+                "unit": one.unit,
+            }
+            for one in finding.measurements
+        ],
     }
 
 

@@ -264,9 +264,10 @@ class Delivery:
     sender: ResultSender
 
     def write_reports(self, uid: StudyInstanceUid, revision: int) -> None:
-        """Write the report of each analysis of the revision and defer its delivery to each destination.
+        """Write the objects of each analysis of the revision and defer their delivery to each destination.
 
-        A job of an older revision changes nothing: the newer one reports on everything that is known.
+        All of them become known in one transaction, so that the study never counts as delivered with the first of
+        them. A job of an older revision changes nothing: the newer one reports on everything that is known.
         """
         with self.transactions.begin() as records:
             study = records.studies.get(uid)
@@ -274,18 +275,20 @@ class Delivery:
             analyses = records.results.analyses_of(uid)
         if study.revision != revision:
             return
+        written: list[ResultObject] = []
         for recorded in (one for one in analyses if one.revision == revision and not one.analysis.out_of_scope):
             chosen = series[recorded.analysis.series_instance_uid]
-            for result in self.writer.write(study, chosen, recorded, _superseded(recorded, analyses)):
-                self._plan_deliveries(result, study)
+            written.extend(self.writer.write(study, chosen, recorded, _superseded(recorded, analyses)))
+        with self.transactions.begin() as records:
+            for result in written:
+                self._plan_deliveries(result, study, records)
         self._conclude(uid, revision)
 
-    def _plan_deliveries(self, result: ResultObject, study: Study) -> None:
-        with self.transactions.begin() as records:
-            records.results.add_object(result)
-            for destination in self.sender.destinations_for(result.kind):
-                if records.results.add_delivery(result.sop_instance_uid, destination):
-                    records.queue.defer_delivery(result.sop_instance_uid, destination, study.priority)
+    def _plan_deliveries(self, result: ResultObject, study: Study, records: Records) -> None:
+        records.results.add_object(result)
+        for destination in self.sender.destinations_for(result.kind):
+            if records.results.add_delivery(result.sop_instance_uid, destination):
+                records.queue.defer_delivery(result.sop_instance_uid, destination, study.priority)
 
     def mark_failed(self, uid: StudyInstanceUid, revision: int, reason: str) -> None:
         """Leave the study NEEDS_ATTENTION, with its AI state as it is and `reason` in the row."""

@@ -41,10 +41,21 @@ class RegionView(BaseModel):
     frame_number: int | None
 
 
+class MeasurementView(BaseModel):
+    """What was measured of a finding; `unit` is in UCUM."""
+
+    code: str
+    scheme: str
+    meaning: str
+    value: float
+    unit: str
+
+
 class FindingView(FindingSummary):
-    """A finding with where it is seen."""
+    """A finding with where it is seen and what was measured of it."""
 
     regions: list[RegionView]
+    measurements: list[MeasurementView]
 
 
 class PatientView(BaseModel):

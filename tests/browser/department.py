@@ -21,7 +21,17 @@ from storage.images import ImageFiles
 from storage.incidents import IncidentReader
 from storage.worklist_rows import WorklistReader
 from storage.workload import WorkloadReader
-from triage.findings import AiState, Analysis, Code, Finding, ModelIdentity, Region, StageSeconds
+from triage.findings import (
+    AiState,
+    Analysis,
+    Code,
+    Finding,
+    Mask,
+    Measurement,
+    ModelIdentity,
+    Region,
+    StageSeconds,
+)
 from triage.identifiers import SeriesInstanceUid, Sha256, SopInstanceUid, StudyInstanceUid
 from triage.ports import RecordedAnalysis, ResultObject
 from triage.priority import Priority, TargetTimes, deadline, from_order, most_urgent
@@ -65,6 +75,8 @@ class Said:
     probability: float
     threshold: float = 0.52
     raises_to: Priority = Priority.CRITICAL
+    measurements: tuple[Measurement, ...] = ()
+    masks: tuple[Mask, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +256,8 @@ def _recorded(uid: StudyInstanceUid, said: Said, at: datetime, region: Region | 
         raises_to=said.raises_to,
         model=said.model,
         regions=(region,) if flagged else (),
+        measurements=said.measurements,
+        masks=said.masks,
     )
     analysis = Analysis(
         model=said.model,

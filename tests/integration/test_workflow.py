@@ -45,14 +45,20 @@ class ScriptedAnalyser:
 
 @dataclass
 class ScriptedWriter:
-    """Makes one report per analysis, named by what was analysed."""
+    """Makes one object of each kind per analysis, named by what was analysed."""
 
     superseded: list[object] = field(default_factory=list)
+    kinds: tuple[str, ...] = ("sr",)
 
     def write(self, study, series, recorded, supersedes):
         self.superseded.append(supersedes)
-        uid = SopInstanceUid(f"2.25.{int(recorded.input_digest[:8], 16)}")
-        return [ResultObject(uid, CT_IMAGE_STORAGE, STUDY, study.revision, "sr", a_file().sha256, "/results/x")]
+        uid = f"2.25.{int(recorded.input_digest[:8], 16)}"
+        return [
+            ResultObject(
+                SopInstanceUid(f"{uid}{place}"), CT_IMAGE_STORAGE, STUDY, study.revision, kind, a_file().sha256, "/x"
+            )
+            for place, kind in enumerate(self.kinds)
+        ]
 
 
 @dataclass
@@ -61,9 +67,10 @@ class ScriptedSender:
 
     failures: list[Exception] = field(default_factory=list)
     sent: list[str] = field(default_factory=list)
+    wanting: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def destinations_for(self, kind):
-        return ("PACS",)
+        return self.wanting.get(kind, ("PACS",))
 
     def send(self, result, destination):
         if self.failures:
@@ -291,6 +298,46 @@ def test_a_destination_that_is_away_is_tried_again_and_gets_one_object(complete_
 
     assert delivery.sender.sent == [uid]
     assert [task for task, _ in jobs(engine)].count("deliver_result") == 1
+
+
+def deliveries(engine) -> list[tuple[str, str]]:
+    return [(args["sop_instance_uid"][-1], args["destination"]) for task, args in jobs(engine) if "destination" in args]
+
+
+def test_each_kind_goes_where_it_is_wanted_once_and_the_study_waits_for_both(
+    complete_study, triage, delivery, transactions, engine
+):
+    delivery.writer.kinds = ("sr", "seg")
+    delivery.sender.wanting = {"sr": ("PACS", "ARCHIVE"), "seg": ("PACS",)}
+    triage(an_analysis()).triage_study(STUDY, 1)
+
+    delivery.write_reports(STUDY, 1)
+    delivery.write_reports(STUDY, 1)
+
+    assert deliveries(engine) == [("0", "PACS"), ("0", "ARCHIVE"), ("1", "PACS")]
+    planned = [args for task, args in jobs(engine) if task == "deliver_result"]
+    for args in planned[:-1]:
+        delivery.deliver_result(SopInstanceUid(args["sop_instance_uid"]), args["destination"])
+    assert the_study(transactions).status is StudyStatus.TRIAGED
+    delivery.deliver_result(SopInstanceUid(planned[-1]["sop_instance_uid"]), "PACS")
+    assert the_study(transactions).status is StudyStatus.DELIVERED
+
+
+def test_report_and_segmentation_become_known_together_or_not_at_all(
+    complete_study, triage, delivery, engine, monkeypatch
+):
+    delivery.writer.kinds = ("sr", "seg")
+    triage(an_analysis()).triage_study(STUDY, 1)
+    monkeypatch.setattr("storage.work_queue.JobRows.defer_delivery", lambda *args: args[1][-1] == "1" and 1 / 0)
+
+    with pytest.raises(ZeroDivisionError):
+        delivery.write_reports(STUDY, 1)
+
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM result_objects")).scalar_one() == 0
+    monkeypatch.undo()
+    delivery.write_reports(STUDY, 1)
+    assert deliveries(engine) == [("0", "PACS"), ("1", "PACS")]
 
 
 def test_a_refusal_for_good_is_noted_and_the_study_does_not_count_as_delivered(

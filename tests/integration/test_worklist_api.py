@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from storage.database import connect
 from tests.browser.department import HAEMORRHAGE, ICH, PASSWORD, Department, Said, services_on
 from tests.browser.serving import running
+from triage.findings import Code, Measurement
 from triage.study import SeriesHeader, StudyHeader
 from worklist.app import create_app
 from worklist.auth import create_api_token, ensure_admin
@@ -219,12 +220,15 @@ def test_a_null_character_is_searched_for_without_harm(client):
 
 def test_the_detail_of_a_study_has_findings_with_regions(client, department):
     uid = department.receives(JANE, CT, images=2)
-    department.answers(uid, Said(ICH, HAEMORRHAGE, 0.91))
+    long_axis = Measurement(Code("103339001", "SCT", "Long Axis"), 41.3, "mm")
+    department.answers(uid, Said(ICH, HAEMORRHAGE, 0.91, measurements=(long_axis,)))
     department.sends(uid, {"PACS": ""})
 
     study = client.get(f"/api/v1/studies/{uid}").json()
 
     assert study["findings"][0]["regions"][0]["box"] == [212.0, 140.5, 288.0, 231.0]
+    (measured,) = study["findings"][0]["measurements"]
+    assert (measured["meaning"], measured["value"], measured["unit"]) == ("Long Axis", 41.3, "mm")
     assert study["series"][0]["analysed_by"] == ["ich-ct 1.0.0"]
     assert study["results"][0]["deliveries"][0]["state"] == "delivered"
     assert client.get("/api/v1/studies/1.2.3").status_code == 404

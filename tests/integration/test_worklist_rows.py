@@ -1,5 +1,6 @@
 """The rows of the list on a real database."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -11,8 +12,8 @@ from storage.worklist_rows import WorklistReader
 from storage.workload import WorkloadReader
 from tests.browser.department import COLLAPSED_LUNG, HAEMORRHAGE, ICH, PNEUMOTHORAX, Department, Said
 from triage.errors import UnknownStudy
-from triage.findings import AiState
-from triage.identifiers import StudyInstanceUid
+from triage.findings import AiState, Code, Mask, Measurement
+from triage.identifiers import SopInstanceUid, StudyInstanceUid
 from triage.priority import Priority
 from triage.study import SeriesHeader, StudyHeader, StudyStatus
 from worklist.ports import ListFilter
@@ -26,7 +27,8 @@ CONTRACT = {
     "received_at", "complete_at", "triaged_at", "delivered_at", "findings",
 }  # fmt: skip
 CONTRACT_OF_FINDING = {
-    "code", "meaning", "probability", "threshold", "flagged", "model", "model_digest", "regions"
+    "code", "meaning", "probability", "threshold", "flagged", "model", "model_digest", "regions",
+    "measurements",
 }  # fmt: skip
 
 
@@ -124,6 +126,23 @@ def test_the_object_of_a_row_has_the_names_of_the_contract(department, reader):
     assert datetime.fromisoformat(shown["deadline"]) - datetime.fromisoformat(shown["received_at"]) == timedelta(
         minutes=15
     )
+
+
+def test_a_row_says_what_was_measured_and_leaves_the_masks_where_they_are(department, reader):
+    uid = department.receives(NOBODY, CT)
+    volume = Measurement(Code("118565006", "SCT", "Volume"), 12.34, "mL")
+    mask = Mask(SopInstanceUid(f"{uid}.1.0"), 2, 2, "eJxTAAAAEQAR")
+    department.answers(uid, Said(ICH, HAEMORRHAGE, 0.91, measurements=(volume,), masks=(mask,)))
+
+    detail = reader.detail(uid)
+
+    (finding,) = detail.row.findings
+    assert (finding.measurements, finding.masks) == ((volume,), ())
+    assert detail.row.as_object()["findings"][0]["measurements"] == [
+        {"code": "118565006", "scheme": "SCT", "meaning": "Volume", "value": 12.34, "unit": "mL"}
+    ]
+    assert detail.recorded[0].analysis.findings[0].masks == (mask,)
+    assert mask.packed not in json.dumps(detail.row.as_object())
 
 
 def test_a_study_that_failed_shows_no_finding_of_an_earlier_revision(department, reader):
