@@ -63,7 +63,10 @@ function Stage({ uid, images, findings, onPlaces }: Props & { images: StudyImage
   const boxes = placesAreShown ? (marked.get(place) ?? []) : [];
   const hasPlaces = marked.size > 0;
   // Together with the screen itself: a verdict must say what was really to be seen when it was given.
-  useLayoutEffect(() => onPlaces(hasPlaces && placesAreShown), [hasPlaces, placesAreShown, onPlaces]);
+  useLayoutEffect(() => {
+    onPlaces(hasPlaces && placesAreShown);
+    return () => onPlaces(false);
+  }, [hasPlaces, placesAreShown, onPlaces]);
 
   const count = series?.frames.length ?? 0;
   const go = useCallback((to: number) => setPlace(Math.max(0, Math.min(count - 1, to))), [count]);
