@@ -130,6 +130,7 @@ def test_a_verdict_says_what_of_the_ai_was_on_the_screen(page, worklist, head):
     page.keyboard.press("a")
     expect(page.get_by_text("Agreed with the AI on")).to_be_visible()
     page.keyboard.press("b")
+    expect(page.get_by_role("button", name="AI places")).to_have_attribute("aria-pressed", "false")
     page.keyboard.press("d")
     expect(page.get_by_text("Disagreed with the AI on")).to_be_visible()
 

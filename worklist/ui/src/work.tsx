@@ -1,6 +1,6 @@
 /** The reader's acts on the study that is open or under the cursor, with the dialogs that some of them need. */
 
-import { useCallback, useEffect, useState, type ReactNode, type RefObject } from "react";
+import { useCallback, useEffect, useRef, useState, type ReactNode, type RefObject } from "react";
 import { priorityWords, simpleAct, useActs, type Acts, type WorkWord } from "./acts";
 import { postAct, type Exposure, type Session, type StudyRow } from "./api";
 import { NoteDialog, PriorityDialog } from "./WorkDialogs";
@@ -30,12 +30,12 @@ const RENEW_EVERY_MS = 30_000;
 
 export function useWork({ session, refresh, rows, openStudy, list, onMoved }: Wanted): Work {
   const acts = useActs(refresh, onMoved);
-  const [placesAreShown, setPlaces] = useState(false);
+  const placesAreShown = useRef(false);
+  const setPlaces = useCallback((areShown: boolean) => void (placesAreShown.current = areShown), []);
   const [asked, setAsked] = useState<{ word: "priority" | "note"; uid: string } | null>(null);
   const rowOf = (uid: string | undefined): StudyRow | undefined => rows.find((row) => row.study_instance_uid === uid);
   const reads = session.permissions.includes("read_studies");
   const seesImages = openStudy !== "" && session.permissions.includes("see_images");
-  const exposure: Exposure = !seesImages ? "row" : placesAreShown ? "locations" : "images";
   useRenewal(rowOf(openStudy), session.name, refresh);
 
   const start = useCallback(
@@ -46,13 +46,14 @@ export function useWork({ session, refresh, rows, openStudy, list, onMoved }: Wa
       if (word === "undo") return acts.undo(uid);
       if (!row || !uid) return;
       if (word === "priority" || word === "note") return setAsked({ word, uid });
+      const exposure: Exposure = !seesImages ? "row" : placesAreShown.current ? "locations" : "images";
       const act = simpleAct(word, row, session.name, exposure);
       if (!act) return;
       // Who has read one goes on to the next.
       const goesOn = word === "read" && row.is_open;
       void acts.perform(uid, ...act).then((isDone) => isDone && goesOn && list.current?.move(1));
     },
-    [openStudy, rows, reads, acts, session.name, exposure, list],
+    [openStudy, rows, reads, acts, session.name, seesImages, list],
   );
 
   const close = useCallback(() => setAsked(null), []);

@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { useCallback, useEffect, useMemo, useReducer, useRef, useState, type PointerEvent, type ReactNode } from "react";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useReducer, useRef, useState, type PointerEvent, type ReactNode } from "react";
 import type { Finding, Region } from "../api";
 import { FrameStore, fetchImages, sameFrame, type Frame, type SeriesImages, type StudyImages } from "./frames";
 import { paint, windowed, type Box, type View } from "./paint";
@@ -62,7 +62,11 @@ function Stage({ uid, images, findings, onPlaces }: Props & { images: StudyImage
   const marked = useMemo(() => markedPlaces(series, findings), [series, findings]);
   const boxes = placesAreShown ? (marked.get(place) ?? []) : [];
   const hasPlaces = marked.size > 0;
-  useEffect(() => onPlaces(hasPlaces && placesAreShown), [hasPlaces, placesAreShown, onPlaces]);
+  // Together with the screen itself: a verdict must say what was really to be seen when it was given.
+  useLayoutEffect(() => {
+    onPlaces(hasPlaces && placesAreShown);
+    return () => onPlaces(false);
+  }, [hasPlaces, placesAreShown, onPlaces]);
 
   const count = series?.frames.length ?? 0;
   const go = useCallback((to: number) => setPlace(Math.max(0, Math.min(count - 1, to))), [count]);
