@@ -110,8 +110,7 @@ class Department:
         study = _arrived(header, band, now)
         with DatabaseTransactions(self.engine).begin() as records:
             records.studies.add(study)
-            for instance in received:
-                records.studies.add_instance(instance, now)
+            records.studies.add_instances(received, now)
         return header.study_instance_uid
 
     def completes(self, uid: StudyInstanceUid) -> None:
