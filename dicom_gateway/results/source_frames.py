@@ -20,18 +20,19 @@ _GEOMETRY: Mapping[str, Mapping[str, int]] = {
     "PlanePositionSequence": {"ImagePositionPatient": 3},
 }
 """The functional groups of PS3.3 C.7.6.16.2 that say where a frame lies, with their attributes and how many values
-those have; the first of each is what the group is for. Plain images have the attributes at the top level."""
+those have. Plain images have the attributes at the top level."""
+
+_OPTIONAL = frozenset({"SpacingBetweenSlices"})
+"""Type 3; every other attribute a group needs. Slice Thickness is type 1C, and dciodvfy asks for it."""
 
 _COMPRESSION = ("LossyImageCompressionRatio", "LossyImageCompressionMethod")
-_TAGS = [
+_FURTHER_TAGS = [
     "SpecificCharacterSet",
     "FrameOfReferenceUID",
-    "PositionReferenceIndicator",
     "LossyImageCompression",
     *_COMPRESSION,
     "SharedFunctionalGroupsSequence",
     "PerFrameFunctionalGroupsSequence",
-    *(keyword for attributes in _GEOMETRY.values() for keyword in attributes),
 ]
 _UNPARSED = (InvalidDicomError, EOFError, OSError, ValueError, TypeError, AttributeError, KeyError, IndexError)
 
@@ -71,6 +72,7 @@ def read_frames(series: Series, wanted: Iterable[tuple[str, int | None]]) -> tup
         UnreadableInstance: a file is missing or is no DICOM file.
     """
     files = {image.sop_instance_uid: (image, file) for image, file in zip(series.images, series.files, strict=True)}
+    tags = [*_FURTHER_TAGS, *(keyword for attributes in _GEOMETRY.values() for keyword in attributes)]
     by_uid: dict[str, list[int | None]] = {}
     for uid, frame_number in wanted:
         by_uid.setdefault(uid, []).append(frame_number)
@@ -78,7 +80,7 @@ def read_frames(series: Series, wanted: Iterable[tuple[str, int | None]]) -> tup
     for uid, numbers in by_uid.items():
         image, file = next(found for known, found in files.items() if known == uid)
         try:
-            header = dcmread(Path(file.path), stop_before_pixels=True, specific_tags=_TAGS)
+            header = dcmread(Path(file.path), stop_before_pixels=True, specific_tags=tags)
             frames.extend(_frame(header, image.sop_class_uid, uid, number) for number in numbers)
         except _UNPARSED as error:
             raise UnreadableInstance(
@@ -101,13 +103,13 @@ def _frame(header: Dataset, sop_class_uid: str, uid: str, frame_number: int | No
 
 
 def _item(header: Dataset, name: str, attributes: Mapping[str, int], frame_number: int | None) -> Dataset | None:
-    """Return a new item of the functional group, or None where the image does not state its first attribute."""
+    """Return a new item of the functional group, or None where the image does not state it in whole."""
     source = _stated(header, name, frame_number)
     item = Dataset()
     for keyword, count in attributes.items():
         if values := _numbers(source, keyword, count):
             setattr(item, keyword, values if count > 1 else values[0])
-    return item if next(iter(attributes)) in item else None
+    return item if all(keyword in item for keyword in attributes if keyword not in _OPTIONAL) else None
 
 
 def _stated(header: Dataset, name: str, frame_number: int | None) -> Dataset:

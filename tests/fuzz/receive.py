@@ -211,7 +211,12 @@ def _fields(value: Any) -> list[Any]:
 
 
 def _peak_memory_mb() -> float:
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+    """Return the most memory that this program held; `ru_maxrss` begins at what the starting program held."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+    line = next(line for line in status.read_text(encoding="ascii").splitlines() if line.startswith("VmHWM"))
+    return round(int(line.split()[1]) / 1024, 1)
 
 
 def _keep_quiet() -> None:

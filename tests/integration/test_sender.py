@@ -124,9 +124,10 @@ def storescp(tmp_path: Path) -> Iterator[Peer]:
         yield peer
 
 
-@pytest.fixture
-def orthanc(tmp_path: Path) -> Iterator[Peer]:
-    folder, port, http_port = tmp_path / "orthanc", free_port(), free_port()
+@contextmanager
+def running_orthanc(folder: Path) -> Iterator[Peer]:
+    """Run an Orthanc that keeps what it gets in `folder`."""
+    port, http_port = free_port(), free_port()
     folder.mkdir()
     settings = {
         "StorageDirectory": str(folder),
@@ -142,6 +143,12 @@ def orthanc(tmp_path: Path) -> Iterator[Peer]:
     (folder / "orthanc.json").write_text(json.dumps(settings))
     command = [str(path_of("Orthanc")), str(folder / "orthanc.json")]
     with running(command, loopback(port), folder, f"http://127.0.0.1:{http_port}") as peer:
+        yield peer
+
+
+@pytest.fixture
+def orthanc(tmp_path: Path) -> Iterator[Peer]:
+    with running_orthanc(tmp_path / "orthanc") as peer:
         yield peer
 
 

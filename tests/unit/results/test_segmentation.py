@@ -217,7 +217,17 @@ def test_an_enhanced_image_passes_the_planes_of_its_frames_on(tmp_path, outlined
     assert positions == [[0, 0, 3], [0, 0, 9]]
 
 
-@pytest.mark.parametrize("fault", [{"ImagePositionPatient": None}, {"FrameOfReferenceUID": ""}, {"PixelSpacing": None}])
+@needs_dciodvfy
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"ImagePositionPatient": None},
+        {"FrameOfReferenceUID": ""},
+        {"FrameOfReferenceUID": "2.25.79"},
+        {"PixelSpacing": None},
+        {"SliceThickness": None},
+    ],
+)
 def test_one_slice_that_does_not_say_where_it_lies_leaves_all_without_a_plane(
     tmp_path, outlined, objects, fault
 ) -> None:
@@ -226,6 +236,7 @@ def test_one_slice_that_does_not_say_where_it_lies_leaves_all_without_a_plane(
     (result,) = objects(series, outlined(mask(1, pixels(1)), mask(2, pixels(2))))
 
     held = read(result)
+    assert complaints(result) == []
     np.testing.assert_array_equal(by_image(held, 1, 2), [pixels(1), pixels(2)])
     assert "FrameOfReferenceUID" not in held
     assert not any("PlanePositionSequence" in one for one in held.PerFrameFunctionalGroupsSequence)
