@@ -12,10 +12,10 @@ from typing import Any, TypeAlias
 from models.training.bundle_files import NAME
 from models.training.ct_head_haemorrhage import Request, train
 from models.training.fit import FitPlan
-from models.training.lesion_fit import Watcher
 from models.training.lesion_recipe import Recipe
 from models.training.lesion_training import LesionRequest, train_lesions
 from models.training.mr_brain_flair import RECIPE as MR_BRAIN_FLAIR
+from models.training.progress import logged
 from models.training.us_breast_lesion import RECIPE as US_BREAST_LESION
 from models.training.xr_chest_opacity import RECIPE as XR_CHEST_OPACITY
 from triage.errors import AcuityError
@@ -51,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _with_common(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, required=True, help="folder with dataset.toml, labels.csv and images")
     parser.add_argument("--out", type=Path, help="the bundle's folder; default: the one in this package")
+    parser.add_argument("--kept", type=Path, help="folder for the networks of finished folds; default: beside --out")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     return parser
 
@@ -64,7 +65,6 @@ def _add_head_ct(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_lesions(parser: argparse.ArgumentParser, recipe: Recipe) -> None:
-    parser.add_argument("--kept", type=Path, help="folder for the networks of finished folds; default: beside --out")
     parser.add_argument("--others", type=Path, nargs="*", default=[], help="data sets that the gate should refuse")
     if recipe.pretraining:
         parser.add_argument("--pretrain", type=Path, help="data set to begin with; no figure comes from it")
@@ -72,15 +72,17 @@ def _add_lesions(parser: argparse.ArgumentParser, recipe: Recipe) -> None:
 
 
 def _train_head_ct(chosen: argparse.Namespace) -> Any:
+    bundle = chosen.out or SHIPPED / NAME
     request = Request(
         data=chosen.data,
-        bundle_folder=chosen.out or SHIPPED / NAME,
+        bundle_folder=bundle,
+        kept=chosen.kept or _kept_beside(bundle),
         phantoms=chosen.phantoms,
         device=chosen.device,
         folds=chosen.folds,
         plan=FitPlan(epochs=chosen.epochs, slices_per_epoch=chosen.slices_per_epoch),
     )
-    return train(request)
+    return train(request, logged)
 
 
 def _train_lesions(chosen: argparse.Namespace, recipe: Recipe) -> Any:
@@ -89,16 +91,13 @@ def _train_lesions(chosen: argparse.Namespace, recipe: Recipe) -> Any:
         recipe=recipe,
         data=chosen.data,
         bundle_folder=bundle,
-        kept=chosen.kept or bundle.with_name(f".{recipe.name}-folds"),
+        kept=chosen.kept or _kept_beside(bundle),
         pretrain=getattr(chosen, "pretrain", None),
         others=tuple(chosen.others),
         device=chosen.device,
     )
-    return train_lesions(request, _log_progress)
+    return train_lesions(request, logged)
 
 
-def _log_progress(what: str) -> Watcher:
-    def watch(epoch: int, epochs: int, loss: float) -> None:
-        log.info("%s: epoch %d of %d, mean loss %.4f", what, epoch, epochs, loss)
-
-    return watch
+def _kept_beside(bundle: Path) -> Path:
+    return bundle.with_name(f".{bundle.name}-folds")

@@ -4,8 +4,8 @@ Every figure comes from the patients that the scoring network did not see. The s
 together, so no patient of the set is unseen to all of it; what it reaches on others is estimated by its members.
 """
 
-import logging
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,20 +20,22 @@ from models.training.calibration import auc, best_aggregation, fitted_curve, ope
 from models.training.card import PhantomFigures, TrainingReport, card_text
 from models.training.export import Parity, ServingNetwork, check_parity, export_onnx
 from models.training.figures import exact_proportion, figures_of
-from models.training.fit import FitPlan, Fitted, fit, slice_logits
-from models.training.head_ct_dataset import LabelledSet, LabelledStudy, read_labelled_set
+from models.training.fit import FitPlan, fit, slice_logits
+from models.training.head_ct_dataset import LABELS, LabelledSet, LabelledStudy, read_labelled_set
+from models.training.kept import Fitted, fitted_or_kept, key_of
+from models.training.network import HaemorrhageNetwork
+from models.training.progress import WatcherOf
 from models.training.shortcuts import shortcut_aucs
 from models.triage_spec import Calibration, TriageSpec
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to train from, where to put the bundle, and how."""
+    """What to train from, where to put the bundle, and how; `kept` holds the networks of finished folds."""
 
     data: Path
     bundle_folder: Path
+    kept: Path
     phantoms: Path | None = None
     device: str = "cpu"
     folds: int = 5
@@ -46,12 +48,12 @@ class CrossValidated:
     """One network per fold, and for every study the slice logits of the network that did not see it."""
 
     folds: NDArray[np.int64]
-    members: tuple[Fitted, ...]
+    members: tuple[Fitted[HaemorrhageNetwork], ...]
     logits: list[NDArray[np.float64]]
     phantom_logits: list[NDArray[np.float64]]
 
 
-def train(request: Request) -> TrainingReport:
+def train(request: Request, watcher_of: WatcherOf) -> TrainingReport:
     """Write the bundle and return what its card says.
 
     Raises:
@@ -60,7 +62,7 @@ def train(request: Request) -> TrainingReport:
     torch.use_deterministic_algorithms(True, warn_only=True)
     data = read_labelled_set(request.data, PREPARATION)
     phantoms = read_labelled_set(request.phantoms, PREPARATION) if request.phantoms else None
-    result = cross_validate(data.studies, phantoms.studies if phantoms else (), request)
+    result = cross_validate(data, phantoms, request, watcher_of)
     spec = calibrate(result, data.studies)
     network = ServingNetwork([member.network for member in result.members])
     parity = _export(network, data, request)
@@ -85,33 +87,30 @@ def train(request: Request) -> TrainingReport:
 
 
 def cross_validate(
-    studies: tuple[LabelledStudy, ...], phantoms: tuple[LabelledStudy, ...], request: Request
+    data: LabelledSet, simulated: LabelledSet | None, request: Request, watcher_of: WatcherOf
 ) -> CrossValidated:
     """Fit one network per fold of the patients (and of the phantoms), and score what it did not see."""
+    studies, phantoms = data.studies, simulated.studies if simulated else ()
+    digest = data.digest + (simulated.digest if simulated else "")
     folds = assign_folds([one.positive for one in studies], request.folds, request.plan.seed)
     phantom_folds = assign_folds([one.positive for one in phantoms], request.folds, request.plan.seed)
     logits: list[NDArray[np.float64]] = [np.zeros(0)] * len(studies)
     phantom_logits: list[NDArray[np.float64]] = [np.zeros(0)] * len(phantoms)
     members = []
     for fold in range(request.folds):
-        fitted = fit(
-            _others(studies, folds, fold),
-            PREPARATION,
-            request.plan,
-            request.device,
-            _others(phantoms, phantom_folds, fold),
-        )
+        seen, seen_phantoms = _others(studies, folds, fold), _others(phantoms, phantom_folds, fold)
+        watch = watcher_of(f"fold {fold + 1} of {request.folds}")
+        fit_now = partial(fit, seen, PREPARATION, request.plan, request.device, watch, seen_phantoms)
+        patients = [one.patient for one in (*seen, *seen_phantoms)]
+        key = key_of(asdict(request.plan), asdict(PREPARATION), digest, patients)
+        empty = HaemorrhageNetwork(len(PREPARATION.channels), len(LABELS), request.plan.widths)
+        fitted = fitted_or_kept(request.kept / f"fold-{fold + 1}.pt", key, empty, fit_now)
         for unseen, groups, found in ((studies, folds, logits), (phantoms, phantom_folds, phantom_logits)):
             for index in np.flatnonzero(groups == fold):
                 scores = slice_logits(fitted.network, unseen[index], PREPARATION, request.device)
                 found[index] = scores[:, 0].astype(np.float64)
         members.append(fitted)
-        log.info("fold %d of %d fitted, last loss %.4f", fold + 1, request.folds, fitted.losses[-1])
     return CrossValidated(folds, tuple(members), logits, phantom_logits)
-
-
-def _fitted(studies: list[LabelledStudy], phantoms: list[LabelledStudy], request: Request) -> Fitted:
-    return fit(studies, PREPARATION, request.plan, request.device, phantoms)
 
 
 def assign_folds(positive: list[bool], folds: int, seed: int) -> NDArray[np.int64]:

@@ -14,7 +14,9 @@ from torch.nn import functional
 from inference.preprocess import stack_channels
 from models.training.augmentation import Batch, augmented, network_input
 from models.training.head_ct_dataset import LABELS, LabelledStudy
+from models.training.kept import Fitted
 from models.training.network import HaemorrhageNetwork, pooled
+from models.training.progress import Watcher
 from models.training.synthetic_bleeds import PaintedStudy, TrainingSlice, depth_inside, paint
 from models.triage_spec import Preparation
 
@@ -27,32 +29,25 @@ class FitPlan:
     there are phantoms, `phantom_share` of the slices are theirs instead, half of them with a bleed.
     """
 
-    epochs: int = 18
+    epochs: int = 36
     slices_per_epoch: int = 640
-    batch_size: int = 32
-    learning_rate: float = 3e-3
+    batch_size: int = 16
+    learning_rate: float = 2e-3
     weight_decay: float = 0.03
-    average_decay: float = 0.99
+    average_decay: float = 0.995
     phantom_share: float = 0.12
     widths: tuple[int, int, int, int] = (16, 32, 64, 96)
     seed: int = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Fitted:
-    """A network with averaged weights, and the mean loss of every epoch."""
-
-    network: HaemorrhageNetwork
-    losses: tuple[float, ...]
 
 
 def fit(
     studies: Sequence[LabelledStudy],
     preparation: Preparation,
     plan: FitPlan,
-    device: str = "cpu",
+    device: str,
+    watch: Watcher,
     phantoms: Sequence[LabelledStudy] = (),
-) -> Fitted:
+) -> Fitted[HaemorrhageNetwork]:
     """Return a network fitted to `studies`; the same seed, studies and machine give the same network."""
     torch.manual_seed(plan.seed)
     random, torch_random = np.random.default_rng(plan.seed), torch.Generator().manual_seed(plan.seed)
@@ -80,6 +75,7 @@ def fit(
             _follow(average, network, min(plan.average_decay, 1 - 1 / (2 + epoch)))
             total.append(float(value.detach()))
         losses.append(round(float(np.mean(total)), 4))
+        watch(epoch + 1, plan.epochs, losses[-1])
     return Fitted(average.eval(), tuple(losses))
 
 

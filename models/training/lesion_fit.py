@@ -5,7 +5,6 @@ import logging
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,9 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.training.kept import Fitted
 from models.training.lesion_augmentation import Variation, varied
 from models.training.lesion_images import ImageSet
 from models.training.lesion_network import LesionNetwork, LesionPlan
+from models.training.progress import Watcher
 from models.triage_spec import Preparation
 
 log = logging.getLogger(__name__)
@@ -46,26 +47,12 @@ class FitPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
-    """A network with averaged weights, and the mean loss of every epoch."""
-
-    network: LesionNetwork
-    losses: tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Predicted:
     """What a network says about images: logits (n, labels), maps of logits (n, h, w), embeddings (n, d)."""
 
     logits: NDArray[np.float32]
     maps: NDArray[np.float16]
     embeddings: NDArray[np.float32]
-
-
-class Watcher(Protocol):
-    """Is told the loss of each epoch; a progress bar or TensorBoard."""
-
-    def __call__(self, epoch: int, epochs: int, loss: float) -> None: ...
 
 
 def fit(
@@ -76,7 +63,7 @@ def fit(
     device: str,
     watch: Watcher,
     start: LesionNetwork | None = None,
-) -> Fitted:
+) -> Fitted[LesionNetwork]:
     """Return a network fitted to the images whose indices are `chosen`, begun at `start` where there is one."""
     torch.manual_seed(plan.seed)
     random, torch_random = np.random.default_rng(plan.seed), torch.Generator().manual_seed(plan.seed)

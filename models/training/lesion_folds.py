@@ -1,26 +1,19 @@
 """Cross-validation of a planar recipe: one network per fold of the patients, each kept as soon as it is fitted."""
 
-import hashlib
-import logging
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from models.training.lesion_fit import Fitted, Predicted, Watcher, fit, predict
+from models.training.kept import Fitted, fitted_or_kept, key_of
+from models.training.lesion_fit import Predicted, fit, predict
 from models.training.lesion_images import ImageSet, read_image_set
 from models.training.lesion_network import LesionNetwork
 from models.training.lesion_recipe import Recipe
+from models.training.progress import WatcherOf
 from triage.errors import InvalidDataset
-
-log = logging.getLogger(__name__)
-
-WatcherOf = Callable[[str], Watcher]
-"""From what is fitted ("fold 2 of 4") to who is told about its progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +24,7 @@ class CrossValidated:
     """
 
     folds: NDArray[np.int64]
-    members: tuple[Fitted, ...]
+    members: tuple[Fitted[LesionNetwork], ...]
     unseen: Predicted
 
 
@@ -58,12 +51,14 @@ def cross_validate(
     for fold in range(recipe.folds):
         seen, watch = np.flatnonzero(folds != fold), watcher_of(f"fold {fold + 1} of {recipe.folds}")
         fit_now = partial(fit, images, seen, recipe.preparation, recipe.plan, device, watch, start)
-        key = _key(recipe, images.digest, seen, start)
-        members.append(_fitted(kept / f"fold-{fold + 1}.pt", key, recipe, fit_now))
+        key, empty = _key(recipe, images, seen, start), LesionNetwork(recipe.plan.network)
+        members.append(fitted_or_kept(kept / f"fold-{fold + 1}.pt", key, empty, fit_now))
     return CrossValidated(folds, tuple(members), _unseen(recipe, images, folds, members, device))
 
 
-def pretrained(recipe: Recipe, folder: Path | None, kept: Path, device: str, watcher_of: WatcherOf) -> Fitted | None:
+def pretrained(
+    recipe: Recipe, folder: Path | None, kept: Path, device: str, watcher_of: WatcherOf
+) -> Fitted[LesionNetwork] | None:
     """Return a network fitted to the recipe's other data set, None where the recipe or the caller names none.
 
     Raises:
@@ -75,12 +70,9 @@ def pretrained(recipe: Recipe, folder: Path | None, kept: Path, device: str, wat
     images = read_image_set(folder, recipe.preparation, other.targets)
     everything = np.arange(len(images))
     plan = replace(recipe.plan, epochs=other.epochs, images_per_epoch=other.images_per_epoch)
-    return _fitted(
-        kept / "pretrained.pt",
-        _key(recipe, images.digest, everything, None),
-        recipe,
-        partial(fit, images, everything, recipe.preparation, plan, device, watcher_of("pretraining")),
-    )
+    fit_now = partial(fit, images, everything, recipe.preparation, plan, device, watcher_of("pretraining"))
+    key, empty = _key(recipe, images, everything, None), LesionNetwork(recipe.plan.network)
+    return fitted_or_kept(kept / "pretrained.pt", key, empty, fit_now)
 
 
 def folds_of(recipe: Recipe, images: ImageSet) -> NDArray[np.int64]:
@@ -106,7 +98,7 @@ def folds_of(recipe: Recipe, images: ImageSet) -> NDArray[np.int64]:
 
 
 def _unseen(
-    recipe: Recipe, images: ImageSet, folds: NDArray[np.int64], members: list[Fitted], device: str
+    recipe: Recipe, images: ImageSet, folds: NDArray[np.int64], members: list[Fitted[LesionNetwork]], device: str
 ) -> Predicted:
     unseen = [np.flatnonzero(folds == fold) for fold in range(len(members))]
     parts = [
@@ -121,26 +113,5 @@ def _unseen(
     )
 
 
-def _fitted(path: Path, key: str, recipe: Recipe, fit_now: Callable[[], Fitted]) -> Fitted:
-    if path.is_file():
-        found = torch.load(path, weights_only=True)
-        if found["key"] == key:
-            log.info("%s: fitted before, taken as it is", path.name)
-            network = LesionNetwork(recipe.plan.network)
-            network.load_state_dict(found["weights"])
-            return Fitted(network.eval(), tuple(found["losses"]))
-    fitted = fit_now()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".part")
-    weights = {name: value.cpu() for name, value in fitted.network.state_dict().items()}
-    torch.save({"key": key, "weights": weights, "losses": list(fitted.losses)}, unfinished)
-    unfinished.replace(path)
-    return fitted
-
-
-def _key(recipe: Recipe, digest: str, chosen: NDArray[np.int64], start: LesionNetwork | None) -> str:
-    """Return what a kept network depends on, as a SHA-256."""
-    told = hashlib.sha256(repr((asdict(recipe.plan), asdict(recipe.preparation), digest, chosen.tolist())).encode())
-    for value in start.state_dict().values() if start is not None else ():
-        told.update(value.cpu().numpy().tobytes())
-    return told.hexdigest()
+def _key(recipe: Recipe, images: ImageSet, chosen: NDArray[np.int64], start: LesionNetwork | None) -> str:
+    return key_of(asdict(recipe.plan), asdict(recipe.preparation), images.digest, chosen.tolist(), start=start)

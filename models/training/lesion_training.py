@@ -17,11 +17,12 @@ from models.training.lesion_bundle import OUTPUTS, triage_spec, write_configs
 from models.training.lesion_card import LesionReport, card_text
 from models.training.lesion_figures import by_patient, lesion_figures, of_studies
 from models.training.lesion_fit import batch_of, network_input
-from models.training.lesion_folds import CrossValidated, WatcherOf, cross_validate, pretrained
+from models.training.lesion_folds import CrossValidated, cross_validate, pretrained
 from models.training.lesion_gate import GateFigures, gauges_of, other_kinds
 from models.training.lesion_images import ImageSet, read_image_set
 from models.training.lesion_recipe import Recipe
 from models.training.lesion_serving import ServingLesions
+from models.training.progress import WatcherOf
 from models.training.shortcuts import Shortcuts, shortcut_aucs
 from models.triage_spec import Calibration, TriageSpec
 
