@@ -19,8 +19,9 @@ from deploy.simulation import running_address
 from dicom_gateway.headers import read_instance
 from dicom_gateway.simulator.modality import SentStudy, SimulationPlan
 from dicom_gateway.simulator.modality import simulate as simulate_studies
+from dicom_gateway.simulator.phantom_dataset import write_phantom_dataset
 from dicom_gateway.simulator.sending import address_from
-from triage.errors import UnreadableInstance
+from triage.errors import InvalidDataset, UnreadableInstance
 from triage.study import InstanceHeader
 from validation.run import ValidationRequest, validate
 from validation.to_dicom import to_dicom
@@ -58,6 +59,19 @@ def dataset_to_dicom(options: argparse.Namespace) -> int:
     """Write the images of a data set as DICOM studies and print what was written."""
     conversion = to_dicom(options.folder, options.out, _progress("studies written"))
     _print(options, conversion.as_object())
+    return 0
+
+
+def dataset_phantoms(options: argparse.Namespace) -> int:
+    """Draw simulated head CTs as a labelled data set."""
+    if options.studies < 1 or not 0 <= options.positive_rate <= 1:
+        raise InvalidDataset(
+            f"{options.studies} studies, positive rate {options.positive_rate}: needed at least 1, and 0 to 1"
+        )
+    if options.out.exists() and any(options.out.iterdir()):
+        raise InvalidDataset(f"{options.out.name}: not empty, needed a new or empty folder")
+    write_phantom_dataset(options.out, options.studies, options.positive_rate, options.seed)
+    _print(options, {"folder": str(options.out), "studies": options.studies, "seed": options.seed})
     return 0
 
 

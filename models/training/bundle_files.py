@@ -11,6 +11,7 @@ import torch
 
 from models.bundle import METADATA_FILE
 from models.training.export import OUTPUTS
+from models.training.gauge import EMBEDDING_SIZE
 from models.training.head_ct_dataset import LABELS
 from models.triage_spec import (
     SPEC_FILE,
@@ -26,7 +27,8 @@ from triage.priority import Priority
 from triage.selection import Acceptance
 
 NAME = "ct-head-haemorrhage"
-VERSION = "1.0.0"
+VERSION = "1.1.0"
+MAPS = ("map", "member_maps")
 LICENCE = "CC-BY-4.0"
 CITATION = (
     "Hssayeni M. et al. 2020, Computed Tomography Images for Intracranial Hemorrhage Detection and Segmentation, "
@@ -100,7 +102,7 @@ def write_configs(folder: Path, spec: TriageSpec) -> None:
     (folder / "configs").mkdir(parents=True, exist_ok=True)
     content = dataclasses.asdict(spec) | {"raises_to": spec.raises_to.name}
     write_json(folder / SPEC_FILE, content)
-    write_json(folder / METADATA_FILE, _metadata())
+    write_json(folder / METADATA_FILE, _metadata(spec.members))
     write_json(folder / "configs/inference.json", inference_config(OUTPUTS))
     (folder / "LICENSE").write_text(_LICENCE, encoding="utf-8")
 
@@ -111,11 +113,14 @@ def write_json(path: Path, content: object) -> None:
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def _metadata() -> dict[str, object]:
+def _metadata(members: int) -> dict[str, object]:
     return {
         "schema": "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/meta_schema_20240725.json",
         "version": VERSION,
-        "changelog": {VERSION: "first version"},
+        "changelog": {
+            "1.0.0": "first version",
+            VERSION: "fitted for longer; a gate; the answer of each network",
+        },
         "monai_version": monai.__version__,
         "pytorch_version": torch.__version__.split("+")[0],
         "numpy_version": np.__version__,
@@ -134,7 +139,7 @@ def _metadata() -> dict[str, object]:
         "eval_metrics": {},
         "intended_use": "Research and demonstration of triage. Not a medical device.",
         "references": [CITATION],
-        "network_data_format": {"inputs": {"image": _image_format()}, "outputs": _output_formats()},
+        "network_data_format": {"inputs": {"image": _image_format()}, "outputs": _output_formats(members)},
     }
 
 
@@ -153,20 +158,28 @@ def _image_format() -> dict[str, object]:
     }
 
 
-def _output_formats() -> dict[str, object]:
-    shape = {"logits": 1, "subtype_logits": len(LABELS) - 1, "map": 1, "embedding": 1}
+def _output_formats(members: int) -> dict[str, object]:
+    shape = {
+        "subtype_logits": len(LABELS) - 1,
+        "embedding": EMBEDDING_SIZE,
+        "member_logits": members,
+        "member_maps": members,
+    }
     meaning = {
         "logits": {"0": LABELS[0]},
         "subtype_logits": {str(index): name for index, name in enumerate(LABELS[1:])},
         "map": {"0": "logit of haemorrhage per cell"},
         "embedding": {"0": "features"},
+        "novelty": {"0": "distance, 1 is usual"},
+        "member_logits": {"0": "fold 1"},
+        "member_maps": {"0": "fold 1"},
     }
     return {
         name: {
-            "type": "segmentation" if name == "map" else "probabilities",
+            "type": "segmentation" if name in MAPS else "probabilities",
             "format": "logits",
-            "num_channels": shape[name],
-            "spatial_shape": [PREPARATION.rows // 4, PREPARATION.columns // 4] if name == "map" else [1],
+            "num_channels": shape.get(name, 1),
+            "spatial_shape": [PREPARATION.rows // 4, PREPARATION.columns // 4] if name in MAPS else [1],
             "dtype": "float32",
             "value_range": [],
             "is_patch_data": False,

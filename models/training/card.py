@@ -4,15 +4,17 @@ from dataclasses import dataclass
 
 from models.training.export import Parity
 from models.training.figures import Estimate, Figures
+from models.training.gate import GateFigures
 from models.training.shortcuts import Shortcuts
 from models.triage_spec import Aggregation, TriageSpec
 
 
 @dataclass(frozen=True, slots=True)
 class PhantomFigures:
-    """Out-of-fold answers on simulated phantoms at the active operating point; no figure about patients."""
+    """What the shipped model says at the active operating point about simulated heads that took no part in anything."""
 
     studies: int
+    out_of_scope: Estimate
     study_auc: float
     sensitivity: Estimate
     specificity: Estimate
@@ -23,6 +25,7 @@ class TrainingReport:
     """All that the recipe measured; `docs/figures.json` is exactly this."""
 
     figures: Figures
+    gate: GateFigures
     shortcuts: Shortcuts
     parity: Parity
     aggregation: Aggregation
@@ -40,6 +43,7 @@ def card_text(report: TrainingReport, spec: TriageSpec, weights_sha256: str) -> 
         _figures(report),
         _subtypes(report.figures),
         _operating_points(report.figures, spec),
+        gate_text(report.gate),
         _phantoms(report.phantoms),
         _weaknesses(report.figures),
         _how_to_repeat(report),
@@ -51,6 +55,20 @@ def shown(estimate: Estimate) -> str:
     """Return "0.912 (0.850 to 0.960)"."""
     low, high = estimate.ci95
     return f"{estimate.value:.3f} ({low:.3f} to {high:.3f})"
+
+
+def gate_text(gate: GateFigures) -> str:
+    """Return the section on what the gate lets through."""
+    rows = "\n".join(f"| {one.kind} | {one.studies} | {shown(one.share)} |" for one in (gate.in_scope, *gate.others))
+    return f"""### The gate
+Studies further than {gate.limit:.2f} from the training set (1 is usual; the median over the images of a series; a still
+is judged for itself) are out of scope. The limit was chosen on the unseen in-scope studies of the first line. Headers
+(modality, body part, description) and colour are judged before.
+
+| kind of study | studies | share refused |
+|---|---|---|
+{rows}
+"""
 
 
 def _what_it_is(report: TrainingReport, spec: TriageSpec, weights_sha256: str) -> str:
@@ -158,8 +176,9 @@ def _phantoms(phantoms: PhantomFigures | None) -> str:
     if phantoms is None:
         return ""
     return f"""### Simulated phantoms
-{phantoms.studies} simulated heads, cross-validated with the patients; they take part in training, and in
-no figure above. At the active point: sensitivity {shown(phantoms.sensitivity)},
+{phantoms.studies} simulated heads. No network was fitted to phantoms; the gate was shown others of their kind.
+Share of these that it refuses: {shown(phantoms.out_of_scope)}.
+At the active point: sensitivity {shown(phantoms.sensitivity)},
 specificity {shown(phantoms.specificity)}; study AUC {phantoms.study_auc:.3f}.
 This shows that the simulator and the model fit together, and nothing about patients.
 """

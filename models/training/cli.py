@@ -52,12 +52,13 @@ def _with_common(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, required=True, help="folder with dataset.toml, labels.csv and images")
     parser.add_argument("--out", type=Path, help="the bundle's folder; default: the one in this package")
     parser.add_argument("--kept", type=Path, help="folder for the networks of finished folds; default: beside --out")
+    parser.add_argument("--others", type=Path, nargs="*", default=[], help="data sets that the gate should refuse")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     return parser
 
 
 def _add_head_ct(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--phantoms", type=Path, help="folder of the same form with simulated heads")
+    parser.add_argument("--phantoms", type=Path, help="such a folder with simulated heads, which the gate lets through")
     parser.add_argument("--epochs", type=int, default=FitPlan().epochs, help="default: %(default)s")
     parser.add_argument("--slices-per-epoch", type=int, default=FitPlan().slices_per_epoch, help="default: %(default)s")
     parser.add_argument("--folds", type=int, default=5, help="default: %(default)s")
@@ -65,7 +66,6 @@ def _add_head_ct(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_lesions(parser: argparse.ArgumentParser, recipe: Recipe) -> None:
-    parser.add_argument("--others", type=Path, nargs="*", default=[], help="data sets that the gate should refuse")
     if recipe.pretraining:
         parser.add_argument("--pretrain", type=Path, help="data set to begin with; no figure comes from it")
     parser.set_defaults(run=lambda chosen: _train_lesions(chosen, recipe))
@@ -78,6 +78,7 @@ def _train_head_ct(chosen: argparse.Namespace) -> Any:
         bundle_folder=bundle,
         kept=chosen.kept or _kept_beside(bundle),
         phantoms=chosen.phantoms,
+        others=tuple(chosen.others),
         device=chosen.device,
         folds=chosen.folds,
         plan=FitPlan(epochs=chosen.epochs, slices_per_epoch=chosen.slices_per_epoch),

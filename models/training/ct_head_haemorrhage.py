@@ -4,7 +4,7 @@ Every figure comes from the patients that the scoring network did not see. The s
 together, so no patient of the set is unseen to all of it; what it reaches on others is estimated by its members.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -16,12 +16,14 @@ from inference.postprocess import calibrated
 from inference.preprocess import stack_channels
 from models.integrity import file_digests, seal
 from models.training.bundle_files import NAME, PREPARATION, VERSION, triage_spec, write_configs, write_json
-from models.training.calibration import auc, best_aggregation, fitted_curve, operating_points, study_logits
-from models.training.card import PhantomFigures, TrainingReport, card_text
+from models.training.calibration import best_aggregation, fitted_curve, operating_points, study_logits
+from models.training.card import TrainingReport, card_text
 from models.training.export import Parity, ServingNetwork, check_parity, export_onnx
-from models.training.figures import exact_proportion, figures_of
+from models.training.figures import figures_of
 from models.training.fit import FitPlan, fit, slice_logits
+from models.training.gate import GateFigures
 from models.training.head_ct_dataset import LABELS, LabelledSet, LabelledStudy, read_labelled_set
+from models.training.head_ct_gate import gauges_of, phantom_figures, tried
 from models.training.kept import Fitted, fitted_or_kept, key_of
 from models.training.network import HaemorrhageNetwork
 from models.training.progress import WatcherOf
@@ -31,12 +33,17 @@ from models.triage_spec import Calibration, TriageSpec
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to train from, where to put the bundle, and how; `kept` holds the networks of finished folds."""
+    """What to train from, where to put the bundle, and how.
+
+    `kept` holds the networks of finished folds; `phantoms` are simulated heads, half of which the gate knows, while the
+    model is asked about the others; `others` are data sets of other kinds, which the gate should refuse.
+    """
 
     data: Path
     bundle_folder: Path
     kept: Path
     phantoms: Path | None = None
+    others: tuple[Path, ...] = ()
     device: str = "cpu"
     folds: int = 5
     plan: FitPlan = field(default_factory=FitPlan)
@@ -50,7 +57,6 @@ class CrossValidated:
     folds: NDArray[np.int64]
     members: tuple[Fitted[HaemorrhageNetwork], ...]
     logits: list[NDArray[np.float64]]
-    phantom_logits: list[NDArray[np.float64]]
 
 
 def train(request: Request, watcher_of: WatcherOf) -> TrainingReport:
@@ -62,22 +68,26 @@ def train(request: Request, watcher_of: WatcherOf) -> TrainingReport:
     torch.use_deterministic_algorithms(True, warn_only=True)
     data = read_labelled_set(request.data, PREPARATION)
     phantoms = read_labelled_set(request.phantoms, PREPARATION) if request.phantoms else None
-    result = cross_validate(data, phantoms, request, watcher_of)
-    spec = calibrate(result, data.studies)
-    network = ServingNetwork([member.network for member in result.members])
-    parity = _export(network, data, request)
+    known_phantoms, unknown_phantoms = _halves(phantoms, request.plan.seed)
+    result = cross_validate(data, request, watcher_of)
+    networks = [member.network for member in result.members]
+    gauges, limit, in_scope = gauges_of(data.studies, result.folds, networks, known_phantoms)
+    spec = replace(calibrate(result, data.studies), novelty_limit=limit, members=request.folds)
+    network = ServingNetwork(networks, gauges).eval()
+    others = tried(network, data.studies, limit, request.others, request.plan.seed)
     report = TrainingReport(
         figures=figures_of(result.logits, [one.labels for one in data.studies], spec, request.plan.seed),
+        gate=GateFigures(limit, in_scope, others),
         shortcuts=shortcut_aucs(
             [list(one.files) for one in data.studies],
             [one.labels[:, 0] > 0 for one in data.studies],
             result.folds,
             request.plan.seed,
         ),
-        parity=parity,
+        parity=_export(network, data, request),
         aggregation=spec.aggregation,
         members=len(result.members),
-        phantoms=_phantom_figures(result, phantoms, spec) if phantoms else None,
+        phantoms=phantom_figures(network, unknown_phantoms, limit, spec) if unknown_phantoms else None,
         command=_command(request),
     )
     write_configs(request.bundle_folder, spec)
@@ -86,31 +96,24 @@ def train(request: Request, watcher_of: WatcherOf) -> TrainingReport:
     return report
 
 
-def cross_validate(
-    data: LabelledSet, simulated: LabelledSet | None, request: Request, watcher_of: WatcherOf
-) -> CrossValidated:
-    """Fit one network per fold of the patients (and of the phantoms), and score what it did not see."""
-    studies, phantoms = data.studies, simulated.studies if simulated else ()
-    digest = data.digest + (simulated.digest if simulated else "")
+def cross_validate(data: LabelledSet, request: Request, watcher_of: WatcherOf) -> CrossValidated:
+    """Fit one network per fold of the patients, and score what it did not see."""
+    studies = data.studies
     folds = assign_folds([one.positive for one in studies], request.folds, request.plan.seed)
-    phantom_folds = assign_folds([one.positive for one in phantoms], request.folds, request.plan.seed)
     logits: list[NDArray[np.float64]] = [np.zeros(0)] * len(studies)
-    phantom_logits: list[NDArray[np.float64]] = [np.zeros(0)] * len(phantoms)
     members = []
     for fold in range(request.folds):
-        seen, seen_phantoms = _others(studies, folds, fold), _others(phantoms, phantom_folds, fold)
+        seen = [one for one, own in zip(studies, folds, strict=True) if own != fold]
         watch = watcher_of(f"fold {fold + 1} of {request.folds}")
-        fit_now = partial(fit, seen, PREPARATION, request.plan, request.device, watch, seen_phantoms)
-        patients = [one.patient for one in (*seen, *seen_phantoms)]
-        key = key_of(asdict(request.plan), asdict(PREPARATION), digest, patients)
+        fit_now = partial(fit, seen, PREPARATION, request.plan, request.device, watch)
+        key = key_of(asdict(request.plan), asdict(PREPARATION), data.digest, [one.patient for one in seen])
         empty = HaemorrhageNetwork(len(PREPARATION.channels), len(LABELS), request.plan.widths)
         fitted = fitted_or_kept(request.kept / f"fold-{fold + 1}.pt", key, empty, fit_now)
-        for unseen, groups, found in ((studies, folds, logits), (phantoms, phantom_folds, phantom_logits)):
-            for index in np.flatnonzero(groups == fold):
-                scores = slice_logits(fitted.network, unseen[index], PREPARATION, request.device)
-                found[index] = scores[:, 0].astype(np.float64)
+        for index in np.flatnonzero(folds == fold):
+            scores = slice_logits(fitted.network, studies[index], PREPARATION, request.device)
+            logits[index] = scores[:, 0].astype(np.float64)
         members.append(fitted)
-    return CrossValidated(folds, tuple(members), logits, phantom_logits)
+    return CrossValidated(folds, tuple(members), logits)
 
 
 def assign_folds(positive: list[bool], folds: int, seed: int) -> NDArray[np.int64]:
@@ -121,6 +124,14 @@ def assign_folds(positive: list[bool], folds: int, seed: int) -> NDArray[np.int6
         members = [index for index, one in enumerate(positive) if one is kind]
         assigned[random.permutation(members).astype(np.int64)] = np.arange(len(members)) % folds
     return assigned
+
+
+def _halves(phantoms: LabelledSet | None, seed: int) -> tuple[list[LabelledStudy], list[LabelledStudy]]:
+    """Return the phantoms that the gate knows, and those that the model is asked about."""
+    studies = phantoms.studies if phantoms else ()
+    half = assign_folds([one.positive for one in studies], 2, seed)
+    known, unknown = ([one for one, own in zip(studies, half, strict=True) if own == which] for which in (0, 1))
+    return known, unknown
 
 
 def calibrate(result: CrossValidated, studies: tuple[LabelledStudy, ...]) -> TriageSpec:
@@ -134,10 +145,6 @@ def calibrate(result: CrossValidated, studies: tuple[LabelledStudy, ...]) -> Tri
     return triage_spec(aggregation, Calibration(image_curve, study_curve), points)
 
 
-def _others(studies: tuple[LabelledStudy, ...], folds: NDArray[np.int64], fold: int) -> list[LabelledStudy]:
-    return [one for one, own in zip(studies, folds, strict=True) if own != fold]
-
-
 def _export(network: ServingNetwork, data: LabelledSet, request: Request) -> Parity:
     tensors = [
         stack_channels(one.planes, one.inside, 1, PREPARATION)
@@ -146,24 +153,13 @@ def _export(network: ServingNetwork, data: LabelledSet, request: Request) -> Par
     slices = np.concatenate(tensors)[: request.parity_slices]
     target = request.bundle_folder / "models/model.onnx"
     export_onnx(network, slices[:2], target)
-    return check_parity(network.eval(), target, slices)
-
-
-def _phantom_figures(result: CrossValidated, phantoms: LabelledSet, spec: TriageSpec) -> PhantomFigures:
-    positive = np.array([one.positive for one in phantoms.studies])
-    scores = study_logits(result.phantom_logits, spec.aggregation)
-    flagged = calibrated(scores, spec.calibration.study) >= spec.active.threshold
-    return PhantomFigures(
-        studies=len(positive),
-        study_auc=round(auc(positive, scores), 4),
-        sensitivity=exact_proportion(int((flagged & positive).sum()), int(positive.sum())),
-        specificity=exact_proportion(int((~flagged & ~positive).sum()), int((~positive).sum())),
-    )
+    return check_parity(network, target, slices)
 
 
 def _command(request: Request) -> str:
     phantoms = f" --phantoms {request.phantoms.name}" if request.phantoms else ""
-    return f"acuity-train {NAME} --data {request.data.name}{phantoms} --device {request.device}"
+    others = f" --others {' '.join(one.name for one in request.others)}" if request.others else ""
+    return f"acuity-train {NAME} --data {request.data.name}{phantoms}{others} --device {request.device}"
 
 
 def _log_of(

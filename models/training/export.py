@@ -12,9 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from models.training.gauge import EMBEDDING_SIZE, Gauge, gauged_features
 from models.training.network import HaemorrhageNetwork, pooled
 
-OUTPUTS = ("logits", "subtype_logits", "map", "embedding")
+OUTPUTS = ("logits", "subtype_logits", "map", "embedding", "novelty", "member_logits", "member_maps")
 OPSET = 18
 
 
@@ -32,19 +33,26 @@ class ServingNetwork(nn.Module):
 
     Peaks of five maps seldom fall on the same cell, so the pooled average map lies lower than the average of the pooled
     maps: on the study logits of CT-ICH by 0.3, and thresholds chosen on single networks would flag too little.
-    Outputs "logits" (n, 1), "subtype_logits" (n, labels - 1), "map" (n, rows / 4, columns / 4), the average map, and
-    "embedding" (n, d), the members' embeddings side by side.
+    Outputs "logits" (n, 1), "subtype_logits" (n, labels - 1), "map" (n, rows / 4, columns / 4), the average map,
+    "embedding" (n, 32), principal coordinates of the first member's features, "novelty" (n, 1), the members' mean, and
+    what each member says: "member_logits" (n, members) and "member_maps" (n, members, rows / 4, columns / 4).
     """
 
-    def __init__(self, members: Sequence[HaemorrhageNetwork]) -> None:
+    def __init__(self, members: Sequence[HaemorrhageNetwork], gauges: Sequence[Gauge]) -> None:
         super().__init__()
-        self.members = nn.ModuleList(members)
+        self.members, self.gauges = nn.ModuleList(members), nn.ModuleList(gauges)
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         answers = [member(image) for member in self.members]
-        maps = torch.stack([one for one, _ in answers]).mean(dim=0)
-        logits = torch.stack([pooled(one) for one, _ in answers]).mean(dim=0)
-        return logits[:, :1], logits[:, 1:], maps[:, 0], torch.cat([embedding for _, embedding in answers], dim=1)
+        maps = torch.stack([one[:, 0] for one, _ in answers], dim=1)
+        each = torch.stack([pooled(one) for one, _ in answers], dim=1)
+        logits = each.mean(dim=1)
+        gauged = [
+            gauge(gauged_features(image, embedding)) for gauge, (_, embedding) in zip(self.gauges, answers, strict=True)
+        ]
+        novelty = torch.stack([one for one, _ in gauged]).mean(dim=0)[:, None]
+        embedding = gauged[0][1][:, :EMBEDDING_SIZE]
+        return logits[:, :1], logits[:, 1:], maps.mean(dim=1), embedding, novelty, each[:, :, 0], maps
 
 
 def export_onnx(

@@ -25,8 +25,7 @@ from models.triage_spec import Preparation
 class FitPlan:
     """How a network is fitted.
 
-    Of `slices_per_epoch` a quarter are real slices with a bleed, a quarter painted ones, half slices without; where
-    there are phantoms, `phantom_share` of the slices are theirs instead, half of them with a bleed.
+    Of `slices_per_epoch` a quarter are real slices with a bleed, a quarter painted ones, half slices without.
     """
 
     epochs: int = 36
@@ -35,7 +34,6 @@ class FitPlan:
     learning_rate: float = 2e-3
     weight_decay: float = 0.03
     average_decay: float = 0.995
-    phantom_share: float = 0.12
     widths: tuple[int, int, int, int] = (16, 32, 64, 96)
     seed: int = 20
 
@@ -46,7 +44,6 @@ def fit(
     plan: FitPlan,
     device: str,
     watch: Watcher,
-    phantoms: Sequence[LabelledStudy] = (),
 ) -> Fitted[HaemorrhageNetwork]:
     """Return a network fitted to `studies`; the same seed, studies and machine give the same network."""
     torch.manual_seed(plan.seed)
@@ -62,7 +59,7 @@ def fit(
     for epoch in range(plan.epochs):
         network.train()
         total = []
-        for batch in _epoch(studies, phantoms, depths, plan, random):
+        for batch in _epoch(studies, depths, plan, random):
             changed = augmented(batch, preparation.window, torch_random)
             image = network_input(changed.planes, changed.inside, preparation)
             image = image.to(device=device, memory_format=torch.channels_last)
@@ -103,30 +100,20 @@ def slice_logits(
 
 def _epoch(
     studies: Sequence[LabelledStudy],
-    phantoms: Sequence[LabelledStudy],
     depths: dict[str, NDArray[np.float32]],
     plan: FitPlan,
     random: Generator,
 ) -> list[Batch]:
     """Return the batches of an epoch, in the shares that `FitPlan` describes."""
     painted = [_perhaps_painted(study, depths, random) for study in studies]
-    everything = [*painted, *(_unpainted(phantom) for phantom in phantoms)]
-    where = [(s, i) for s, one in enumerate(everything) for i in range(len(one.study.planes))]
-    bleeds = np.array([everything[s].study.labels[i, 0] > 0 for s, i in where])
-    phantom = np.array([s >= len(studies) for s, _ in where])
-    doubtful = np.array([everything[s].doubtful[i] for s, i in where])
-    real = np.array([s < len(studies) and studies[s].positive for s, _ in where])
-    of_phantoms = round(plan.slices_per_epoch * plan.phantom_share / 2) if phantoms else 0
-    quarter = (plan.slices_per_epoch - 2 * of_phantoms) // 4
-    shares = (
-        (bleeds & real, quarter),
-        (bleeds & ~real & ~phantom, quarter),
-        (~bleeds & ~phantom & ~doubtful, 2 * quarter),
-        (bleeds & phantom, of_phantoms),
-        (~bleeds & phantom, of_phantoms),
-    )
+    where = [(s, i) for s, one in enumerate(painted) for i in range(len(one.study.planes))]
+    bleeds = np.array([painted[s].study.labels[i, 0] > 0 for s, i in where])
+    doubtful = np.array([painted[s].doubtful[i] for s, i in where])
+    real = np.array([studies[s].positive for s, _ in where])
+    quarter = plan.slices_per_epoch // 4
+    shares = ((bleeds & real, quarter), (bleeds & ~real, quarter), (~bleeds & ~doubtful, 2 * quarter))
     chosen = random.permutation([one for which, count in shares for one in _draw(which, count, random)])
-    picks = [everything[where[k][0]].at(where[k][1]) for k in chosen]
+    picks = [painted[where[k][0]].at(where[k][1]) for k in chosen]
     return [
         _batch(picks[start : start + plan.batch_size])
         for start in range(0, max(1, len(picks) - plan.batch_size + 1), plan.batch_size)

@@ -52,13 +52,16 @@ class LabelledSet:
 def read_labelled_set(folder: Path, preparation: Preparation) -> LabelledSet:
     """Return the head CT data set in `folder` (`dataset.toml`, `labels.csv` and 8-bit images).
 
+    A slice without a label is left out.
+
     Raises:
         InvalidDataset: a file or a column is missing.
     """
     try:
         description = tomllib.loads((folder / "dataset.toml").read_text(encoding="utf-8"))
         with (folder / "labels.csv").open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
+            labelled = description["columns"]["image_label"]
+            rows = [row for row in csv.DictReader(file) if row[labelled]]
         column = description["columns"]["study"]
         studies = tuple(
             _study(folder, [row for row in rows if row[column] == patient], description, preparation)

@@ -9,8 +9,8 @@ import torch
 
 from models.bundle import METADATA_FILE
 from models.training.bundle_files import inference_config, write_json
+from models.training.gauge import EMBEDDING_SIZE
 from models.training.lesion_recipe import Recipe
-from models.training.lesion_serving import EMBEDDING_SIZE
 from models.triage_spec import SPEC_FILE, Aggregation, Calibration, OperatingPoint, TriageSpec
 
 OUTPUTS = ("logits", "map", "embedding", "novelty", "member_logits", "member_maps")

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from models.training.card import shown
+from models.training.card import gate_text, shown
 from models.training.export import Parity
+from models.training.gate import GateFigures
 from models.training.lesion_figures import LesionFigures
-from models.training.lesion_gate import GateFigures
 from models.training.lesion_recipe import Recipe
 from models.training.shortcuts import Shortcuts
 from models.triage_spec import TriageSpec
@@ -32,7 +32,7 @@ def card_text(report: LesionReport, recipe: Recipe, spec: TriageSpec, weights_sh
         _figures(report, recipe),
         _subgroups(report.figures),
         _operating_points(report.figures, spec),
-        _gate(report.gate),
+        gate_text(report.gate),
         _weaknesses(report, recipe),
         _how_to_repeat(report),
     )
@@ -148,18 +148,6 @@ by here: on other patients expect less. Exact (Clopper-Pearson) 95 % intervals, 
 
 | operating point | threshold | sensitivity | specificity |
 |---|---|---|---|
-{rows}
-"""
-
-
-def _gate(gate: GateFigures) -> str:
-    rows = "\n".join(f"| {one.kind} | {one.images} | {shown(one.share)} |" for one in (gate.in_scope, *gate.others))
-    return f"""### The gate
-Images further than {gate.limit:.2f} from the training set (1 is usual) are out of scope. The limit was chosen on the
-unseen in-scope images of the first line. Headers (modality, body part, description) and colour are judged before.
-
-| kind of image | images | share refused |
-|---|---|---|
 {rows}
 """
 

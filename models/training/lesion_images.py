@@ -106,7 +106,7 @@ def _image_set(
     placements: list[Placement] = []
     low, high = preparation.value_range
     for start, stop in _volumes(rows, columns):
-        volume = _volume([read_grey(path) for path in files[start:stop]])
+        volume = as_volume([read_grey(path) for path in files[start:stop]])
         placement, prepared, _ = resampled_planes(volume, preparation)
         planes[start:stop] = (prepared - low) / (high - low)
         placements.extend([placement] * (stop - start))
@@ -153,7 +153,8 @@ def _neighbours(rows: Sequence[Row], columns: Mapping[str, str]) -> tuple[NDArra
     return before, after
 
 
-def _volume(images: list[NDArray[np.float32]]) -> Volume:
+def as_volume(images: list[NDArray[np.float32]]) -> Volume:
+    """Return images of one size as a volume in stored values."""
     uids = tuple(SopInstanceUid(str(number)) for number in range(len(images)))
     return Volume(np.stack(images), "stored", (None, None, None), uids, (None,) * len(images))
 

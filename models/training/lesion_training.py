@@ -13,12 +13,13 @@ from models.integrity import file_digests, seal
 from models.training.bundle_files import write_json
 from models.training.calibration import fitted_curve, operating_points
 from models.training.export import Parity, check_parity, export_onnx
+from models.training.gate import GateFigures
 from models.training.lesion_bundle import OUTPUTS, triage_spec, write_configs
 from models.training.lesion_card import LesionReport, card_text
 from models.training.lesion_figures import by_patient, lesion_figures, of_studies
 from models.training.lesion_fit import batch_of, network_input
 from models.training.lesion_folds import CrossValidated, cross_validate, pretrained
-from models.training.lesion_gate import GateFigures, gauges_of, other_kinds
+from models.training.lesion_gate import gauges_of, tried
 from models.training.lesion_images import ImageSet, read_image_set
 from models.training.lesion_recipe import Recipe
 from models.training.lesion_serving import ServingLesions
@@ -63,7 +64,7 @@ def train_lesions(request: LesionRequest, watcher_of: WatcherOf) -> LesionReport
     spec = replace(calibrate(recipe, images, result), novelty_limit=limit)
     report = LesionReport(
         figures=lesion_figures(recipe, images, result, spec),
-        gate=GateFigures(limit, in_scope, other_kinds(recipe, images, network, limit, request.others)),
+        gate=GateFigures(limit, in_scope, tried(recipe, images, network, limit, request.others)),
         shortcuts=_shortcuts(recipe, images, result.folds),
         parity=_export(request, images, network),
         members=len(result.members),

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from dicom_gateway.simulator.phantom_dataset import write_phantom_dataset
 from tests.head_ct_files import write_head_ct
 from tests.model_files import write_version
 from tests.running import PASSWORD, READY, STORESCU, RunningAcuity, environment, storescu, wait_for
@@ -127,7 +126,8 @@ def test_training_says_what_it_wants(tmp_path):
 
 
 def test_a_model_is_validated_on_labelled_images_and_the_images_become_dicom(tmp_path):
-    write_phantom_dataset(tmp_path / "phantoms", studies=6, positive_rate=0.5, seed=7)
+    drawn = run(tmp_path, "acuity dataset phantoms OUT --studies 6 --seed 7", OUT=tmp_path / "phantoms")
+    assert drawn.returncode == 0, drawn.stderr
     places = {"DIR": tmp_path / "phantoms", "OUT": tmp_path / "out"}
 
     validated = run(

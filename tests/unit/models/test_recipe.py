@@ -146,6 +146,21 @@ def test_a_set_without_a_named_column_is_refused(drawn_set: Path) -> None:
         read_labelled_set(drawn_set, PREPARATION)
 
 
+def test_a_slice_without_a_label_is_left_out(drawn_set: Path) -> None:
+    whole = read_labelled_set(drawn_set, PREPARATION)
+    rows = list(csv.DictReader((drawn_set / "labels.csv").read_text(encoding="utf-8").splitlines()))
+    rows[0]["hemorrhage"] = ""
+    with (drawn_set / "labels.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+    partial = read_labelled_set(drawn_set, PREPARATION)
+
+    assert [len(one.labels) for one in whole.studies[:2]] == [6, 6]
+    assert [len(one.labels) for one in partial.studies[:2]] == [5, 6]
+
+
 def test_the_command_refuses_a_folder_that_is_no_data_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code = main(["ct-head-haemorrhage", "--data", str(tmp_path), "--out", str(tmp_path / "out")])
 
@@ -167,6 +182,9 @@ def test_a_tiny_run_writes_a_whole_bundle(drawn_set: Path, tmp_path: Path, capsy
     assert code == 0
     assert printed["figures"]["patients"] == 8
     assert printed["figures"]["positive_slices"] == 16
+    assert printed["phantoms"]["studies"] == 4
+    assert {one["kind"] for one in printed["gate"]["others"]} >= {"upside down", "inverted", "test patterns"}
+    assert (bundle.spec.novelty_limit, bundle.spec.members) == (printed["gate"]["limit"], 2)
     assert printed["parity"]["max_abs_difference"] < 1e-4
     assert printed == json.loads((target / "docs/figures.json").read_text(encoding="utf-8"))
     assert bundle.spec.preparation == PREPARATION
