@@ -97,8 +97,6 @@ def test_the_read_studies_are_one_choice_away_and_in_the_address(page, worklist,
     page.get_by_role("option", name="Read", exact=True).click()
 
     page.wait_for_url("**reading=read**")
-    # A row that was marked a moment ago is still held back from the list on the page.
-    page.reload()
     until(lambda: shown(page) == [flagged])
     expect(reader_cell(page, flagged)).to_contain_text("by you")
 

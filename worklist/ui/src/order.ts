@@ -58,10 +58,11 @@ export function useStableRows(rows: readonly StudyRow[] | undefined, view: strin
   const takesNext = useRef(false);
   const applyNext = useCallback(() => void (takesNext.current = true), []);
   useEffect(() => {
-    if (!takesNext.current) return;
+    // While the answer for another view is on its way there are no rows, which is not the same as an empty list.
+    if (!takesNext.current || rows === undefined) return;
     takesNext.current = false;
     apply();
-  }, [apply]);
+  }, [apply, rows]);
 
   const movesAt = useRef(0);
   useEffect(() => {
