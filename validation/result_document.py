@@ -10,7 +10,7 @@ import numpy as np
 from models.bundle import Bundle
 from validation.answers import StudyAnswer
 from validation.discrimination import RocArea
-from validation.figures import AtPoint, Figures, Subgroup
+from validation.figures import AtPoint, Calibration, Figures, Subgroup
 from validation.intervals import Proportion
 from validation.labelled_images import Dataset
 from validation.outlines import DiceFigures
@@ -67,6 +67,7 @@ def as_object(measured: Measured) -> dict[str, Json]:
         "dice": dice_object(measured.dice),
         "froc": None,
         "subgroups": [_subgroup_object(one) for one in figures.subgroups],
+        "calibration": _calibration_object(figures.calibration),
         "images_per_s": round(images / measured.seconds, 2) if measured.seconds > 0 and images else None,
         "bundle_version": measured.bundle.identity.version,
         "provider": next((one.provider for one in answered), None),
@@ -158,6 +159,31 @@ def _subgroup_object(one: Subgroup) -> Json:
         "study_auc": area_object(one.study_auc),
         "sensitivity": _proportion_object(one.sensitivity),
         "specificity": _proportion_object(one.specificity),
+    }
+
+
+def _calibration_object(found: Calibration | None) -> Json:
+    """Return the calibration of study probabilities; None without an answered study."""
+    if found is None:
+        return None
+    bins: list[Json] = [
+        {
+            "mean_probability": round(one.mean_probability, 4),
+            "share_positive": round(one.share_positive, 4),
+            "ci95": [round(one.interval[0], 4), round(one.interval[1], 4)],
+            "n": one.n,
+        }
+        for one in found.bins
+    ]
+    cox = found.cox
+    return {
+        "n": found.n,
+        "brier": round(found.brier, 4),
+        "ece10": round(found.expected_error, 4),
+        "slope": None if cox.slope is None else round(cox.slope, 4),
+        "intercept": None if cox.intercept is None else round(cox.intercept, 4),
+        "reason": cox.reason or None,
+        "bins": bins,
     }
 
 
