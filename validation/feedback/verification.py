@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from validation.discrimination import Numbers
 from validation.intervals import LEVEL, Estimate, clustered_proportion, normal_quantile
 from validation.statistics.scored_cases import Truth
 
@@ -98,9 +97,10 @@ def _logit_error(
 ) -> float:
     """Return the standard error of the logit: log share/(1 - share) plus the log of the ratio of both shares."""
     n = len(test)
-    influence: Numbers = (test - share) / (share * (1 - share))
+    influence = np.asarray((test - share) / (share * (1 - share)), dtype=np.float64)
     for side, rate, sign in ((test, among[0], 1), (~test, among[1], -1)):
         seen = verified & side
-        influence = np.asarray(influence + sign * seen * (condition - rate) / (rate * float(seen.sum()) / n))
+        step = sign * seen * (condition - rate) / (rate * float(seen.sum()) / n)
+        influence = np.asarray(influence + step, dtype=np.float64)
     sums = np.bincount(np.unique(names, return_inverse=True)[1], weights=influence)
     return float(np.sqrt(len(sums) / max(1, len(sums) - 1) * float(sums @ sums))) / n
