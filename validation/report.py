@@ -11,15 +11,18 @@ from validation.assumed_headers import geometry_of
 from validation.discrimination import RocArea
 from validation.figures import Calibration, Figures, scored_images, scored_studies
 from validation.intervals import Estimate, Proportion
+from validation.located import HIT_RULE, LocatedFigures
 from validation.page import html_page, table
 from validation.report_drawings import (
     calibration_drawing,
     flow_drawing,
     forest_drawing,
+    froc_drawing,
     interval_bar,
     roc_drawing,
 )
-from validation.result_document import METHOD, NO_LESION_MARKS, Measured, why_no_dice
+from validation.result_document import METHOD, NO_BOXES, Measured, why_no_dice
+from validation.statistics.froc import RATES
 
 LISTED = 60
 """At most so many refused studies are listed in the page; `predictions.csv` has them all."""
@@ -40,6 +43,7 @@ def report_html(measured: Measured) -> str:
         _calibration(measured.figures.calibration),
         _operating_points(measured),
         _outlines(measured),
+        _located(measured.located),
         _subgroups(measured.figures),
         _limits(measured),
         _refused(measured),
@@ -176,15 +180,27 @@ def _outlines(measured: Measured) -> str:
     )
 
 
+def _located(located: LocatedFigures | None) -> str:
+    if located is None or located.froc.cpm is None:
+        return ""
+    found, interval = located.froc, located.interval
+    within = f" ({interval[0]:.3f} to {interval[1]:.3f})" if interval else ""
+    rows = [["false positives per image", *(f"{rate:g}" for rate in RATES)],
+            ["sensitivity", *(f"{one:.3f}" for one in found.sensitivities if one is not None)]]  # fmt: skip
+    said = f"Mean sensitivity (CPM) {found.cpm:.3f}{within}; {found.n_hit} of {found.n_lesions} lesions hit at all."
+    drawn = froc_drawing([one or 0.0 for one in found.sensitivities])
+    return f"<h2>Places (FROC)</h2>{table(said, ('',), rows)}{drawn}<p>{escape(HIT_RULE)}</p>"
+
+
 def _unmeasured(measured: Measured) -> list[str]:
     reason = why_no_dice(measured)
-    return [*([f"Dice ({reason})"] if reason else []), f"FROC ({NO_LESION_MARKS})"]
+    return [*([f"Dice ({reason})"] if reason else []), *([] if measured.located else [f"FROC ({NO_BOXES})"])]
 
 
 def _limits(measured: Measured) -> str:
     figures, dataset = measured.figures, measured.dataset
     points = [
-        f"Not measured: {'; '.join(_unmeasured(measured))}.",
+        f"Not measured: {'; '.join(_unmeasured(measured)) or 'nothing that was planned'}.",
         _shortcut_note(measured.bundle.folder),
         f"{figures.n_refused} of {figures.n_studies} studies were refused ({figures.n_refused_positive} of them "
         "positive). A refused study is shown as not analysed on the list; it is in no AUC and in no rate here.",

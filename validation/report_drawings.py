@@ -65,6 +65,14 @@ def calibration_drawing(bins: Sequence[Bin]) -> str:
     return _figure("Calibration", "".join(marks), ("mean probability", "share of positives"), said)
 
 
+def froc_drawing(sensitivities: Sequence[float]) -> str:
+    """Return the sensitivity at 1/8, 1/4 … 8 false positives per image, in equal steps."""
+    places = [(number / (len(sensitivities) - 1), value) for number, value in enumerate(sensitivities)]
+    line = f'<polyline points="{_points(places)}" fill="none" stroke="{INK}" stroke-width="2"/>'
+    axes, ticks = ("false positives per image", "sensitivity"), ("1/8", "1", "8")
+    return _figure("FROC curve", line, axes, "Each step to the right doubles the false positives.", ticks)
+
+
 def forest_drawing(title: str, rows: Sequence[tuple[str, Estimate]], overall: Estimate) -> str:
     """Return one line for each group with its interval, and the figure of all cases as a vertical line."""
     shown = [(name, one) for name, one in rows if one.value is not None]
@@ -120,12 +128,14 @@ def _box(x: int, y: int, width: int, text: str) -> str:
     )
 
 
-def _figure(title: str, shapes: str, axes: tuple[str, str], said: str) -> str:
+def _figure(
+    title: str, shapes: str, axes: tuple[str, str], said: str, across: tuple[str, str, str] = ("0", "0.5", "1")
+) -> str:
     width, height = LEFT + SIDE + 14, TOP + SIDE + 40
     ticks = "".join(
-        f'<text x="{LEFT + SIDE * tick:.0f}" y="{TOP + SIDE + 15}" {FONT} text-anchor="middle">{tick:g}</text>'
+        f'<text x="{LEFT + SIDE * tick:.0f}" y="{TOP + SIDE + 15}" {FONT} text-anchor="middle">{name}</text>'
         f'<text x="{LEFT - 5}" y="{TOP + SIDE * (1 - tick) + 4:.0f}" {FONT} text-anchor="end">{tick:g}</text>'
-        for tick in (0, 0.5, 1)
+        for tick, name in zip((0, 0.5, 1), across, strict=True)
     )
     middle, below = TOP + SIDE // 2, TOP + SIDE + 32
     return (

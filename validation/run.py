@@ -21,6 +21,7 @@ from validation.dataset_description import DESCRIPTION_FILE
 from validation.datasets import load_dataset
 from validation.figures import figures_of
 from validation.labelled_images import Dataset
+from validation.located import located_figures
 from validation.outlines import dice_figures
 from validation.pdf import WritePdf
 from validation.report import report_html
@@ -106,6 +107,7 @@ def _measure(
         answers=tuple(answers),
         figures=figures_of(answers, bundle.spec, dataset.description.subgroups),
         overlap=overlap,
+        located=located_figures(answers, dataset),
         dice=dice_figures(answers, dataset) if bundle.spec.segmentation else None,
         out_of_fold=len({study.patient for study in dataset.studies} & unseen_by.keys()),
         device=request.device,

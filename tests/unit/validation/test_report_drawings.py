@@ -13,7 +13,7 @@ from triage.errors import PdfUnavailable
 from validation.intervals import Estimate
 from validation.page import html_page, table
 from validation.pdf import pdf_writer
-from validation.report_drawings import calibration_drawing, flow_drawing, forest_drawing, roc_drawing
+from validation.report_drawings import calibration_drawing, flow_drawing, forest_drawing, froc_drawing, roc_drawing
 from validation.statistics.calibration import reliability
 from validation.statistics.roc_band import roc_band
 from validation.statistics.scored_cases import ScoredCases
@@ -63,6 +63,7 @@ def test_every_drawing_is_well_formed_and_says_what_it_is():
         roc_drawing(scored, scored),
         calibration_drawing(reliability(scored.truth, probabilities)),
         forest_drawing("Study AUC", groups, Estimate(0.75, (0.7, 0.8))),
+        froc_drawing([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7]),
         flow_drawing([("10 studies", ""), ("9 answered", "1 refused")]),
     ]
 
