@@ -10,6 +10,7 @@ from typing import NoReturn, TypeAlias
 from deploy.accounts import add_users
 from deploy.auditing import add_audit
 from deploy.drift_options import add_drift, add_queue
+from deploy.gate_verbs import add_gate
 from deploy.model_verbs import add_models
 from deploy.statistics_options import add_statistics
 from triage.errors import AcuityError, PermanentError
@@ -93,7 +94,9 @@ def _add_processes(verbs: Verbs, shared: _OneLineParser) -> None:
     ):
         verbs.add_parser(name, parents=[shared], help=text).set_defaults(run=run)
     work = verbs.add_parser("work", parents=[shared], help="run background jobs")
-    work.add_argument("--queue", choices=("triage", "delivery"), default="triage", help="which jobs (default: triage)")
+    work.add_argument(
+        "--queue", choices=("triage", "delivery", "shadow"), default="triage", help="which jobs (default: triage)"
+    )
     work.set_defaults(run=_work)
 
 
@@ -150,7 +153,9 @@ def _add_validation(verbs: Verbs, printing: _OneLineParser) -> None:
     run.add_argument("--data", type=Path, required=True, metavar="DIR", help="labelled data set")
     run.add_argument("--out", type=Path, required=True, metavar="OUT", help="folder for predictions and report")
     run.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the model runs (default: cpu)")
+    run.add_argument("--pdf", action="store_true", help="write the report as PDF, too")
     run.set_defaults(run=_later("measuring", "validate_run"))
+    add_gate(validate, printing, _later)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
@@ -13,16 +13,19 @@ from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
 
 from deploy.bundles import bundle_called
+from deploy.kept_evidence import opened_evidence, record_run
 from deploy.process import settings_of
-from deploy.settings import read_settings
+from deploy.settings import Settings, read_settings
 from deploy.simulation import running_address
 from dicom_gateway.headers import read_instance
 from dicom_gateway.simulator.modality import SentStudy, SimulationPlan
 from dicom_gateway.simulator.modality import simulate as simulate_studies
 from dicom_gateway.simulator.phantom_dataset import write_phantom_dataset
 from dicom_gateway.simulator.sending import address_from
+from models.bundle import Bundle
 from triage.errors import InvalidDataset, UnreadableInstance
 from triage.study import InstanceHeader
+from validation.pdf import pdf_writer
 from validation.run import ValidationRequest, validate
 from validation.to_dicom import to_dicom
 
@@ -57,7 +60,7 @@ def _say_sent(study: SentStudy) -> None:
 
 def dataset_to_dicom(options: argparse.Namespace) -> int:
     """Write the images of a data set as DICOM studies and print what was written."""
-    conversion = to_dicom(options.folder, options.out, _progress("studies written"))
+    conversion = to_dicom(options.folder, options.out, progress("studies written"))
     _print(options, conversion.as_object())
     return 0
 
@@ -79,16 +82,19 @@ def validate_run(options: argparse.Namespace) -> int:
     """Run a bundle on a labelled data set and print its figures."""
     settings = read_settings(options.config)
     bundle = bundle_called(options.bundle, settings)
-    request = ValidationRequest(
-        bundle=bundle,
-        data=options.data,
-        out=options.out,
-        device=options.device,
-        threads=settings.file.inference.threads,
-        at=datetime.now(UTC),
-    )
-    _print(options, validate(request, header_of_file, _progress("studies analysed")))
+    request = measured_on(bundle, options.data, options.out, options.device, settings)
+    if options.pdf:
+        request = replace(request, write_pdf=pdf_writer())
+    document = validate(request, header_of_file, progress("studies analysed"))
+    with opened_evidence(settings) as rows:
+        record_run(rows, options.out)
+    _print(options, document)
     return 0
+
+
+def measured_on(bundle: Bundle, data: Path, out: Path, device: str, settings: Settings) -> ValidationRequest:
+    """Return the request to measure `bundle` now."""
+    return ValidationRequest(bundle, data, out, device, settings.file.inference.threads, datetime.now(UTC))
 
 
 def header_of_file(path: Path) -> InstanceHeader:
@@ -106,7 +112,7 @@ def header_of_file(path: Path) -> InstanceHeader:
     return read_instance(path.read_bytes()[start:], syntax)
 
 
-def _progress(what: str) -> Callable[[int, int], None]:
+def progress(what: str) -> Callable[[int, int], None]:
     """Return a function that keeps one line on standard error up to date, where somebody is looking."""
 
     def report(done: int, total: int) -> None:

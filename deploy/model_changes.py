@@ -11,13 +11,18 @@ from deploy.model_commands import as_object, identity_of, line_of, name_of, prin
 from deploy.serving import analyser_of
 from deploy.settings import Settings
 from models.bundle import Bundle
+from models.evidence import require_verdict
 from models.installation import install_bundle
 from models.lifecycle import Decision, ModelAction, ModelState, RegisteredModel, choose, record_of
 from models.registry import Origin, full_name
+from storage.evidence import EvidenceRows
 from storage.model_registry import ModelRows
+from triage.audit import Actor, AuditAction, AuditEvent
+from triage.errors import InvalidSetting
 
 IN_USE = frozenset({ModelState.ACTIVE})
 RUNNING = frozenset({ModelState.ACTIVE, ModelState.SHADOW})
+ROLE = "command line"
 NOT_IN_USE = frozenset(ModelState) - IN_USE
 
 
@@ -36,11 +41,12 @@ def install_model(options: argparse.Namespace) -> int:
 
 
 def activate_model(options: argparse.Namespace) -> int:
-    """Let a model that verifies answer for its task."""
+    """Let a model that verifies, and was accepted, answer for its task."""
     with registry(options) as (settings, rows):
         model = choose(options.model, rows.all(), NOT_IN_USE)
         _prove(model, settings)
-        return _move(options, rows, model, ModelState.ACTIVE, ModelAction.ACTIVATE)
+        event = _permitted(options, rows, model)
+        return _move(options, rows, model, ModelState.ACTIVE, ModelAction.ACTIVATE, event)
 
 
 def shadow_model(options: argparse.Namespace) -> int:
@@ -78,10 +84,29 @@ def _try_out(bundle: Bundle, settings: Settings) -> None:
     analyser.warm_up()
 
 
+def _permitted(options: argparse.Namespace, rows: ModelRows, model: RegisteredModel) -> AuditEvent:
+    """Return the event of an activation with what permits it; raises VerdictNeeded."""
+    if options.without_verdict and not options.why:
+        raise InvalidSetting("models activate: --without-verdict without a reason, needed --reason TEXT")
+    decision, details = _decision(options.by, options.why), {"model": name_of(model)}
+    if options.without_verdict:
+        details |= {"verdict": "none", "reason": options.why}
+    else:
+        newest = EvidenceRows(rows.engine).newest_verdict(model.record.identity.digest)
+        verdict = require_verdict(model, rows.all(), newest)
+        details["verdict"] = "shipped with its figures" if verdict is None else f"Accepted by {verdict.plan_sha256}"
+    return AuditEvent(decision.at, Actor(decision.by, ROLE), AuditAction.MODEL_ACTIVATED, details=details)
+
+
 def _move(
-    options: argparse.Namespace, rows: ModelRows, model: RegisteredModel, state: ModelState, action: ModelAction
+    options: argparse.Namespace,
+    rows: ModelRows,
+    model: RegisteredModel,
+    state: ModelState,
+    action: ModelAction,
+    event: AuditEvent | None = None,
 ) -> int:
-    displaced = rows.move(model.id, state, action, _decision(options.by, options.why))
+    displaced = rows.move(model.id, state, action, _decision(options.by, options.why), event)
     now = next(one for one in rows.all() if one.id == model.id)
     answer = {**as_object(now), "in_place_of": None if displaced is None else identity_of(displaced)}
     instead = "" if displaced is None else f"\nin place of {name_of(displaced)}, which is retired"
@@ -90,10 +115,13 @@ def _move(
 
 
 def _decision(by: str, why: str) -> Decision:
-    return Decision(by or _account(), SystemClock().now(), why)
+    return Decision(account_of(by), SystemClock().now(), why)
 
 
-def _account() -> str:
+def account_of(by: str) -> str:
+    """Return who decides: the person named, or this system's account."""
+    if by:
+        return by
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:

@@ -11,7 +11,7 @@ _ANSWERS, _CHANGING = "model_commands", "model_changes"
 _MODEL = "NAME, NAME@VERSION or NAME@DIGEST"
 _CHANGES = (
     ("activate", "let a model answer for its task; the one that did so retires"),
-    ("shadow", "keep a model ready beside the active one, without a word on the list"),
+    ("shadow", "let a model see live studies beside the active one, without a word on the list"),
     ("retire", "take a model out of service"),
     ("rollback", "go back to the model of the same task that was active before"),
 )
@@ -42,8 +42,15 @@ def add_models(verbs: Any, printing: argparse.ArgumentParser, later: Later) -> N
     action("seal", "write configs/digests.json for a bundle that you made").add_argument(
         "folder", type=Path, metavar="FOLDER", help="folder of the bundle"
     )
+    report = actions.add_parser("shadow-report", parents=[printing], help="what a model in the shadow said, and served")
+    report.add_argument("model", metavar="MODEL", help=_MODEL)
+    report.set_defaults(run=later("shadowing", "report_shadow"))
     for name, text in _CHANGES:
         change = action(name, text, _CHANGING)
         change.add_argument("model", metavar="MODEL", help=_MODEL)
-        change.add_argument("--why", default="", metavar="TEXT", help="the reason, kept in the history")
+        change.add_argument("--why", "--reason", default="", metavar="TEXT", help="the reason, kept in the history")
         change.add_argument("--by", default="", metavar="PERSON", help="who decides (default: this system's account)")
+        if name == "activate":
+            change.add_argument(
+                "--without-verdict", action="store_true", help="though no verdict accepts it; needs --reason"
+            )

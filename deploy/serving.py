@@ -8,7 +8,7 @@ from deploy.bundles import load_registered, offer_of
 from deploy.settings import Settings
 from inference.analyser import BundleAnalyser
 from inference.runtime import ProviderPolicy
-from models.lifecycle import RegisteredModel
+from models.lifecycle import ModelState, RegisteredModel
 from models.registry import full_name
 from storage.model_registry import ModelRows
 from triage.errors import InvalidBundle
@@ -22,19 +22,20 @@ log = structlog.get_logger(__name__)
 class ActiveModels:
     """Asks the registry before each study, so that a change needs no restart; satisfies `triage.ports.Analyser`."""
 
-    def __init__(self, rows: ModelRows, analyser: BundleAnalyser) -> None:
-        """Take the registry, and an analyser without any bundle yet."""
+    def __init__(self, rows: ModelRows, analyser: BundleAnalyser, state: ModelState = ModelState.ACTIVE) -> None:
+        """Take the registry, an analyser without any bundle yet, and the state of the models that answer here."""
         self._rows = rows
         self._analyser = analyser
+        self._state = state
         self._active: dict[ModelIdentity, RegisteredModel] = {}
 
     def offers(self) -> Sequence[ModelOffer]:
-        """Return the models that are active now; one that no longer is lets go of its memory.
+        """Return the models in this state now; one that no longer is lets go of its memory.
 
         Raises:
             StoreUnavailable: the database did not answer; the study is tried again later.
         """
-        self._active = {one.record.identity: one for one in self._rows.active()}
+        self._active = {one.record.identity: one for one in self._rows.all() if one.state is self._state}
         self._analyser.keep_only(self._active)
         return tuple(offer_of(one) for one in self._active.values())
 
@@ -79,8 +80,13 @@ def active_models(settings: Settings, rows: ModelRows) -> ActiveModels:
     return ActiveModels(rows, analyser_of(settings))
 
 
-def analyser_of(settings: Settings) -> BundleAnalyser:
+def shadow_models(settings: Settings, rows: ModelRows) -> ActiveModels:
+    """Return the models in the shadow with their runtime, on one thread, not loaded yet."""
+    return ActiveModels(rows, analyser_of(settings, threads=1), ModelState.SHADOW)
+
+
+def analyser_of(settings: Settings, threads: int | None = None) -> BundleAnalyser:
     """Return the runtime that the settings ask for, without a model."""
     inference = settings.file.inference
     policy = ProviderPolicy.REQUIRE_GPU if inference.device == "cuda" else ProviderPolicy.CPU_ONLY
-    return BundleAnalyser((), policy, inference.threads)
+    return BundleAnalyser((), policy, threads or inference.threads)

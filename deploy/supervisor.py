@@ -31,6 +31,7 @@ log = structlog.get_logger(__name__)
 
 PATIENCE_S = 120.0
 LONGEST_PAUSE_S = 5.0
+QUEUES_BESIDE = {"deliver": "delivery", "shadow": "shadow"}
 _PR_SET_PDEATHSIG = 1
 
 
@@ -175,7 +176,7 @@ def _children(settings: Settings, resolved: Path, simulator: bool) -> list[Child
     file = settings.file
     children = [Child(f"receive-{n}", ("receive", *config)) for n in range(file.dicom.receivers)]
     children += [Child(f"work-{n}", ("work", *config, "--queue", "triage")) for n in range(file.inference.workers)]
-    children += [Child("deliver", ("work", *config, "--queue", "delivery"))]
+    children += [Child(name, ("work", *config, "--queue", queue)) for name, queue in QUEUES_BESIDE.items()]
     children += [Child("monitor", ("monitor", *config)), Child("web", ("web", *config))]
     if simulator:
         children += [Child("simulated-pacs", ("simulated-pacs", *config)), Child("simulator", ("scanners", *config))]

@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 from storage.audit import AuditRows
 from storage.reading import ReadingRows
 from storage.results import ResultRows
+from storage.shadow import ShadowRows
 from storage.studies import StudyRows
 from storage.transaction import transaction
 from storage.work_queue import JobRows
@@ -27,6 +28,7 @@ class RowRecords:
 
     studies: StudyRows
     results: ResultRows
+    shadow: ShadowRows
     queue: JobRows
     reading: ReadingRows
     audit: AuditRows
@@ -49,6 +51,7 @@ class DatabaseTransactions:
             yield RowRecords(
                 StudyRows(connection),
                 ResultRows(connection),
+                ShadowRows(connection),
                 JobRows(connection),
                 ReadingRows(connection),
                 AuditRows(connection),

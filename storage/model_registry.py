@@ -20,9 +20,11 @@ from models.lifecycle import (
     rollback_target,
 )
 from models.registry import full_name
+from storage.audit import AuditRows
 from storage.rows import from_json, to_json
 from storage.schema import model_history, models
 from storage.transaction import transaction
+from triage.audit import AuditEvent
 from triage.errors import ModelStateNotAllowed
 from triage.findings import ModelIdentity
 
@@ -60,14 +62,23 @@ class ModelRows:
             return tuple(one for one in added if one is not None)
 
     def move(
-        self, model_id: int, wanted: ModelState, action: ModelAction, decision: Decision
+        self,
+        model_id: int,
+        wanted: ModelState,
+        action: ModelAction,
+        decision: Decision,
+        event: AuditEvent | None = None,
     ) -> RegisteredModel | None:
         """Bring a model into the state `wanted`, and return the model that it took the place of.
+
+        `event` goes into the audit chain in the same transaction.
 
         Raises:
             ModelStateNotAllowed: the model cannot go there from its present state.
         """
         with self._writing() as connection:
+            if event is not None:
+                AuditRows(connection).append(event)
             return _moved(connection, _model(connection, model_id), wanted, action, decision)
 
     def before(self, task: str) -> RegisteredModel:

@@ -38,6 +38,9 @@ class AuditAction(StrEnum):
     EXPIRED = "expired"
     INCIDENT_HANDLED = "incident_handled"
     ACCOUNT_CHANGED = "account_changed"
+    PLAN_LOCKED = "plan_locked"
+    VERDICT_REACHED = "verdict_reached"
+    MODEL_ACTIVATED = "model_activated"
 
 
 @dataclass(frozen=True, slots=True)

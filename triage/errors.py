@@ -65,12 +65,24 @@ class ModelStateNotAllowed(PermanentError):
     """A model cannot go from its present state to the wanted one."""
 
 
+class VerdictNeeded(PermanentError):
+    """A model has no accepted verdict, and nobody gave a reason to activate it without one."""
+
+
 class ProviderUnavailable(PermanentError):
     """The execution provider that the settings ask for is not there."""
 
 
 class InvalidDataset(PermanentError):
     """A data set for validation is incomplete or contradicts its own description."""
+
+
+class PdfUnavailable(PermanentError):
+    """A report is wanted as PDF, and a library that writes it is missing on this machine."""
+
+
+class InvalidPlan(PermanentError):
+    """A plan of a comparison does not say what it must, or was not locked before the data were used."""
 
 
 class InvalidDesign(PermanentError):

@@ -125,6 +125,28 @@ class WorkQueue(Protocol):
 
     def defer_delivery(self, uid: SopInstanceUid, destination: str, priority: Priority) -> None: ...
 
+    def defer_shadow(self, uid: StudyInstanceUid, revision: int) -> None:
+        """Defer the job for the models in the shadow, behind everything else; nothing where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowAnswer:
+    """What a model in the shadow said about a study; `reason` says why `analysis` is None."""
+
+    study_instance_uid: StudyInstanceUid
+    revision: int
+    model: ModelIdentity
+    recorded_at: datetime
+    analysis: Analysis | None
+    reason: str
+
+
+class ShadowStore(Protocol):
+    """What models in the shadow said; same transaction rule as StudyStore."""
+
+    def record(self, answer: ShadowAnswer) -> None:
+        """Keep an answer; a second one of the same model on the same revision changes nothing."""
+
 
 class ReadingStore(Protocol):
     """What readers did with a study, kept for good; same transaction rule as StudyStore."""
@@ -157,6 +179,9 @@ class Records(Protocol):
 
     @property
     def results(self) -> ResultStore: ...
+
+    @property
+    def shadow(self) -> ShadowStore: ...
 
     @property
     def queue(self) -> WorkQueue: ...

@@ -242,6 +242,7 @@ class Triage:
         records.studies.save(replace(study.moved_to(status), triaged_at=study.triaged_at if failed else now))
         if outcome.analyses:
             records.queue.defer_reports(study.study_instance_uid, study.revision, study.priority)
+        records.queue.defer_shadow(study.study_instance_uid, study.revision)
 
     def _prioritised(self, study: Study, state: AiState, ai_reason: str, raises_to: Priority) -> Study:
         band = most_urgent(study.order_priority, raises_to)

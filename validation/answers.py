@@ -7,7 +7,7 @@ from pathlib import Path
 from inference.analyser import BundleAnalyser
 from models.bundle import Bundle
 from triage.errors import InvalidGeometry, UnreadableInstance, UnsupportedPixels
-from triage.findings import Finding, Mask
+from triage.findings import Finding, Mask, Region
 from triage.identifiers import Sha256
 from triage.selection import reason_against, select_series
 from triage.study import InstanceHeader, Series, StoredFile
@@ -27,13 +27,14 @@ NOT_READABLE = (InvalidGeometry, UnsupportedPixels, UnreadableInstance)
 class ImageAnswer:
     """The calibrated probability of one image; `name` is its path, with "#" and the number of the frame if it has.
 
-    `outline` is None where the model outlined nothing.
+    `outline` is None where the model outlined nothing; `regions` are the boxes that it drew.
     """
 
     image: LabelledImage
     name: str
     probability: float
     outline: Mask | None = None
+    regions: tuple[Region, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,11 @@ def _answered(
             name=images[score.sop_instance_uid].name + (f"#{score.frame_number}" if score.frame_number else ""),
             probability=score.probability,
             outline=outlines.get((score.sop_instance_uid, score.frame_number)),
+            regions=tuple(
+                region
+                for region in highest.regions
+                if (region.sop_instance_uid, region.frame_number) == (score.sop_instance_uid, score.frame_number)
+            ),
         )
         for score in highest.image_scores
     )

@@ -19,7 +19,8 @@ Toml = object
 class Columns:
     """Which column of `labels.csv` is what; None where the set has none.
 
-    `order` sorts the rows of one study, caudal to cranial, into one volume; without it every image stands alone.
+    `order` sorts the rows of one study, caudal to cranial, into one volume; without it every image stands alone. `box`
+    names the columns of left, top, width and height of the lesion in pixels of the image.
     """
 
     image: str
@@ -29,6 +30,7 @@ class Columns:
     order: str | None
     mask: str | None
     subgroups: tuple[str, ...]
+    box: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,9 @@ def _parsed(path: Path, label: str) -> Mapping[str, Toml]:
 
 
 def _columns(table: _Table, subgroups: tuple[str, ...]) -> Columns:
-    study = table.text("study")
+    study, box = table.text("study"), table.texts("box")
+    if len(box) not in (0, 4):
+        raise table.wrong("box", "four columns: left, top, width, height")
     return Columns(
         image=table.text("image"),
         study=study,
@@ -139,6 +143,7 @@ def _columns(table: _Table, subgroups: tuple[str, ...]) -> Columns:
         order=table.text("order", "") or None,
         mask=table.text("mask", "") or None,
         subgroups=subgroups,
+        box=box,
     )
 
 

@@ -3,10 +3,21 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from models.triage_spec import OperatingPoint, TriageSpec
 from validation.answers import ImageAnswer, StudyAnswer
 from validation.discrimination import RocArea, roc_area
 from validation.intervals import Proportion, clustered_proportion
+from validation.statistics.calibration import (
+    Bin,
+    CoxFit,
+    brier_score,
+    cox_fit,
+    expected_calibration_error,
+    reliability,
+)
+from validation.statistics.scored_cases import ScoredCases
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +55,17 @@ class Subgroup:
 
 
 @dataclass(frozen=True, slots=True)
+class Calibration:
+    """Whether the probabilities of studies mean what they say; the Cox figures are None where no fit exists."""
+
+    n: int
+    brier: float
+    expected_error: float
+    cox: CoxFit
+    bins: tuple[Bin, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
     """Everything that labels and answers allow; counts cover all labelled studies, rates the answered ones.
 
@@ -61,6 +83,7 @@ class Figures:
     image_auc: RocArea
     at_points: tuple[AtPoint, ...]
     subgroups: tuple[Subgroup, ...]
+    calibration: Calibration | None = None
 
 
 def figures_of(answers: Sequence[StudyAnswer], spec: TriageSpec, subgroup_columns: Sequence[str]) -> Figures:
@@ -84,6 +107,41 @@ def figures_of(answers: Sequence[StudyAnswer], spec: TriageSpec, subgroup_column
             for column in subgroup_columns
             for value in sorted({_value_of_image(image, column) for image in images} - {""})
         ),
+        calibration=_calibration(scored_studies(answers)),
+    )
+
+
+def scored_studies(answers: Sequence[StudyAnswer]) -> ScoredCases:
+    """Return the answered studies with their truth, probability and patient."""
+    answered = [(one, one.probability) for one in answers if one.probability is not None]
+    return _scored([(one.study.study, one.study.label, score, one.study.patient) for one, score in answered])
+
+
+def scored_images(answers: Sequence[StudyAnswer]) -> ScoredCases:
+    """Return the answered images that have a label, with their truth, probability and patient."""
+    images = [image for one in answers for image in one.images if image.image.label is not None]
+    return _scored([(one.name, one.image.label, one.probability, one.image.patient) for one in images])
+
+
+def _scored(cases: Sequence[tuple[str, bool | None, float, str]]) -> ScoredCases:
+    return ScoredCases(
+        names=tuple(name for name, _, _, _ in cases),
+        truth=np.array([bool(label) for _, label, _, _ in cases], dtype=np.bool_),
+        scores=np.array([score for _, _, score, _ in cases], dtype=np.float64),
+        clusters=tuple(patient for _, _, _, patient in cases),
+    )
+
+
+def _calibration(cases: ScoredCases) -> Calibration | None:
+    truth, scores = cases.truth, cases.scores
+    if not len(truth):
+        return None
+    return Calibration(
+        n=len(truth),
+        brier=brier_score(truth, scores),
+        expected_error=expected_calibration_error(truth, scores),
+        cox=cox_fit(truth, scores),
+        bins=tuple(reliability(truth, scores)),
     )
 
 

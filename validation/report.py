@@ -1,7 +1,6 @@
 """The report of a validation run: one HTML page without scripts or outside resources, made to be read and printed."""
 
 import json
-from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
@@ -10,23 +9,24 @@ import numpy as np
 from validation.assumed_geometry import missing_slices
 from validation.assumed_headers import geometry_of
 from validation.discrimination import RocArea
-from validation.figures import Subgroup
+from validation.figures import Calibration, Figures, scored_images, scored_studies
 from validation.intervals import Estimate, Proportion
-from validation.report_drawings import interval_bar, roc_drawing
-from validation.result_document import METHOD, NO_LESION_MARKS, Measured, why_no_dice
+from validation.located import HIT_RULE, LocatedFigures
+from validation.page import html_page, table
+from validation.report_drawings import (
+    calibration_drawing,
+    flow_drawing,
+    forest_drawing,
+    froc_drawing,
+    interval_bar,
+    roc_drawing,
+)
+from validation.result_document import METHOD, NO_BOXES, Measured, why_no_dice
+from validation.statistics.froc import RATES
 
 LISTED = 60
 """At most so many refused studies are listed in the page; `predictions.csv` has them all."""
 
-STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; color: #1a1a1a; max-width: 58rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; margin-bottom: .2rem; } h2 { font-size: 1.1rem; margin: 1.8rem 0 .4rem; }
-table { border-collapse: collapse; width: 100%; } caption { text-align: left; color: #444; padding: .2rem 0; }
-th, td { text-align: left; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid #ccc; vertical-align: top; }
-td { font-variant-numeric: tabular-nums; } code { overflow-wrap: anywhere; font-size: .85em; }
-.notice { border: 2px solid #1a1a1a; padding: .5rem .8rem; margin: 1rem 0; } p { margin: .4rem 0; }
-@media print { body { margin: 0; max-width: none; font-size: 10.5pt; } h2, tr, svg { break-inside: avoid; } }
-"""
 NOTICE = (
     "Research use only. Not a medical device. These figures are about the images of this data set and support no "
     "clinical claim. “No flag” does not mean “normal”."
@@ -38,22 +38,18 @@ def report_html(measured: Measured) -> str:
     title = f"{measured.bundle.identity.name} {measured.bundle.identity.version} on {measured.dataset.description.name}"
     sections = (
         _notices(measured),
+        _flow(measured),
         _discrimination(measured),
+        _calibration(measured.figures.calibration),
         _operating_points(measured),
         _outlines(measured),
-        _subgroups(measured.figures.subgroups),
+        _located(measured.located),
+        _subgroups(measured.figures),
         _limits(measured),
         _refused(measured),
         _what_was_measured(measured),
     )
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width">'
-        f"<title>Validation: {escape(title)}</title><style>{STYLE}</style></head>\n"
-        f"<body><h1>Validation: {escape(title)}</h1><p>Measured {escape(measured.measured_at)}.</p>\n"
-        + "\n".join(section for section in sections if section)
-        + "\n</body></html>\n"
-    )
+    return html_page(f"Validation: {title}", f"Measured {measured.measured_at}.", sections)
 
 
 def _notices(measured: Measured) -> str:
@@ -83,7 +79,43 @@ def _discrimination(measured: Measured) -> str:
         for name, area in (("per study", figures.study_auc), ("per image", figures.image_auc))
     ]
     caption = "Area under the ROC curve with 95 % interval, clustered by patient (scale 0 to 1)"
-    return "<h2>Discrimination</h2>" + _table(caption, ("AUC", "value", "", "of"), rows) + roc_drawing(measured.answers)
+    curves = [one if 0 < one.truth.sum() < len(one.truth) else None
+              for one in (scored_studies(measured.answers), scored_images(measured.answers))]  # fmt: skip
+    return "<h2>Discrimination</h2>" + table(caption, ("AUC", "value", "", "of"), rows) + roc_drawing(*curves)
+
+
+def _flow(measured: Measured) -> str:
+    figures = measured.figures
+    active = next(at for at in measured.figures.at_points if at.active)
+    answered = figures.n_studies - figures.n_refused
+    unlabelled = measured.dataset.unlabelled_rows
+    boxes = (
+        (f"{figures.n_studies} labelled studies, {figures.n_positive_studies} positive", ""),
+        (
+            f"{answered} answered by the model",
+            f"{figures.n_refused} refused, {figures.n_refused_positive} positive",
+        ),
+        (
+            f"{active.tp + active.fp} flagged: {active.tp} positive, {active.fp} not",
+            f"{active.fn + active.tn} not flagged: {active.fn} positive, {active.tn} not",
+        ),
+    )
+    said = f"<p>Before that, {unlabelled} rows without a label were left out. {figures.n_patients} patients.</p>"
+    return "<h2>Flow of cases (STARD 2015 item 19, CLAIM 2020 item 33)</h2>" + flow_drawing(boxes) + said
+
+
+def _calibration(found: Calibration | None) -> str:
+    if found is None:
+        return ""
+    cox = found.cox
+    rows = [
+        ["Brier score (0 is best)", f"{found.brier:.3f}"],
+        ["expected calibration error, ten bins", f"{found.expected_error:.3f}"],
+        ["calibration slope (1)", escape(cox.reason) if cox.slope is None else f"{cox.slope:.2f}"],
+        ["calibration intercept (0)", "–" if cox.intercept is None else f"{cox.intercept:.2f}"],
+    ]
+    caption = f"Probabilities of {found.n} studies, at the share of positives of this data set"
+    return "<h2>Calibration</h2>" + table(caption, ("", ""), rows) + calibration_drawing(found.bins)
 
 
 def _operating_points(measured: Measured) -> str:
@@ -97,7 +129,7 @@ def _operating_points(measured: Measured) -> str:
             ("negative predictive value", at.npv),
         )
         rows = [[title, *_share_cells(share)] for title, share in shares]
-        parts.append(_table(name, ("figure", "value", "", "of"), rows))
+        parts.append(table(name, ("figure", "value", "", "of"), rows))
     share = measured.figures.n_positive_studies / measured.figures.n_studies
     parts.append(
         f"<p>Predictive values hold where {share:.0%} of the studies are positive, as here, and nowhere else.</p>"
@@ -105,7 +137,8 @@ def _operating_points(measured: Measured) -> str:
     return "\n".join(parts)
 
 
-def _subgroups(subgroups: Sequence[Subgroup]) -> str:
+def _subgroups(figures: Figures) -> str:
+    subgroups = figures.subgroups
     if not subgroups:
         return ""
     rows = [
@@ -123,7 +156,13 @@ def _subgroups(subgroups: Sequence[Subgroup]) -> str:
     ]
     columns = ("group", "studies", "positive", "images", "study AUC", "image AUC", "sensitivity", "specificity")
     caption = "At the active operating point; 95 % intervals, not adjusted for the number of groups"
-    return "<h2>Subgroups</h2>" + _table(caption, columns, rows)
+    named = [(f"{one.column}: {one.value} ({one.n_studies})", one) for one in subgroups]
+    active = next(at for at in figures.at_points if at.active)
+    forests = (
+        forest_drawing("Study AUC", [(n, one.study_auc.estimate) for n, one in named], figures.study_auc.estimate),
+        forest_drawing("Sensitivity", [(n, one.sensitivity.estimate) for n, one in named], active.sensitivity.estimate),
+    )
+    return "<h2>Subgroups</h2>" + table(caption, columns, rows) + "".join(forests)
 
 
 def _outlines(measured: Measured) -> str:
@@ -134,22 +173,34 @@ def _outlines(measured: Measured) -> str:
     missed = sum(value == 0 for value in dice.values)
     row = [f"Dice per {dice.per}", f"{np.mean(dice.values):.3f}", f"{middle:.3f}", f"{low:.3f} to {high:.3f}"]
     columns = ("figure", "mean", "median", "middle half", "of", "without overlap")
-    return "<h2>Outlines</h2>" + _table(
+    return "<h2>Outlines</h2>" + table(
         "A missed lesion counts 0; where neither outlines anything there is nothing to compare",
         columns,
         [[*row, str(len(dice.values)), str(missed)]],
     )
 
 
+def _located(located: LocatedFigures | None) -> str:
+    if located is None or located.froc.cpm is None:
+        return ""
+    found, interval = located.froc, located.interval
+    within = f" ({interval[0]:.3f} to {interval[1]:.3f})" if interval else ""
+    rows = [["false positives per image", *(f"{rate:g}" for rate in RATES)],
+            ["sensitivity", *(f"{one:.3f}" for one in found.sensitivities if one is not None)]]  # fmt: skip
+    said = f"Mean sensitivity (CPM) {found.cpm:.3f}{within}; {found.n_hit} of {found.n_lesions} lesions hit at all."
+    drawn = froc_drawing([one or 0.0 for one in found.sensitivities])
+    return f"<h2>Places (FROC)</h2>{table(said, ('',), rows)}{drawn}<p>{escape(HIT_RULE)}</p>"
+
+
 def _unmeasured(measured: Measured) -> list[str]:
     reason = why_no_dice(measured)
-    return [*([f"Dice ({reason})"] if reason else []), f"FROC ({NO_LESION_MARKS})"]
+    return [*([f"Dice ({reason})"] if reason else []), *([] if measured.located else [f"FROC ({NO_BOXES})"])]
 
 
 def _limits(measured: Measured) -> str:
     figures, dataset = measured.figures, measured.dataset
     points = [
-        f"Not measured: {'; '.join(_unmeasured(measured))}.",
+        f"Not measured: {'; '.join(_unmeasured(measured)) or 'nothing that was planned'}.",
         _shortcut_note(measured.bundle.folder),
         f"{figures.n_refused} of {figures.n_studies} studies were refused ({figures.n_refused_positive} of them "
         "positive). A refused study is shown as not analysed on the list; it is in no AUC and in no rate here.",
@@ -185,7 +236,7 @@ def _refused(measured: Measured) -> str:
         return ""
     rows = [[escape(one.study.study), "yes" if one.study.label else "no", escape(one.refusal)] for one in refused]
     caption = f"The first {LISTED} of {len(rows)}" if len(rows) > LISTED else "All of them"
-    return "<h2>Refused studies</h2>" + _table(caption, ("study", "positive", "reason"), rows[:LISTED])
+    return "<h2>Refused studies</h2>" + table(caption, ("study", "positive", "reason"), rows[:LISTED])
 
 
 def _what_was_measured(measured: Measured) -> str:
@@ -200,9 +251,9 @@ def _what_was_measured(measured: Measured) -> str:
         ["licence, citation", escape(f"{dataset.description.licence}; {dataset.description.citation}")],
         ["size", f"{figures.n_images} images, {figures.n_studies} studies, {figures.n_patients} patients"],
         ["device", escape(f"{measured.device}, {provider}")],
-        ["environment", escape(", ".join(f"{name} {value}" for name, value in measured.environment.items()))],
+        ["environment", escape(", ".join(f"{name} {value}" for name, value in measured.environment.items() if value))],
     ]
-    return "<h2>What was measured</h2>" + _table("SHA-256 digests over all files", ("", ""), rows)
+    return "<h2>What was measured</h2>" + table("SHA-256 digests over all files", ("", ""), rows)
 
 
 def _area_cells(area: RocArea) -> list[str]:
@@ -218,19 +269,5 @@ def _shown(estimate: Estimate) -> str:
         return "–"
     if estimate.interval is None:
         return f"{estimate.value:.3f} (too few for an interval)"
-    return f"{estimate.value:.3f} ({estimate.interval[0]:.3f} to {estimate.interval[1]:.3f})"
-
-
-def _table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table; the cells are HTML already."""
-    head = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns) if any(columns) else ""
-    body = "".join(
-        "<tr>"
-        + "".join(
-            f'<th scope="row">{cell}</th>' if index == 0 else f"<td>{cell}</td>" for index, cell in enumerate(row)
-        )
-        + "</tr>\n"
-        for row in rows
-    )
-    header = f"<thead><tr>{head}</tr></thead>" if head else ""
-    return f"<table><caption>{escape(caption)}</caption>{header}<tbody>{body}</tbody></table>\n"
+    interval = f"({estimate.interval[0]:.3f} to {estimate.interval[1]:.3f})"
+    return f'{estimate.value:.3f} <span class="whole">{interval}</span>'

@@ -10,10 +10,12 @@ import numpy as np
 from models.bundle import Bundle
 from validation.answers import StudyAnswer
 from validation.discrimination import RocArea
-from validation.figures import AtPoint, Figures, Subgroup
+from validation.figures import AtPoint, Calibration, Figures, Subgroup
 from validation.intervals import Proportion
 from validation.labelled_images import Dataset
+from validation.located import HIT_RULE, LocatedFigures
 from validation.outlines import DiceFigures
+from validation.statistics.froc import RATES
 from validation.training_overlap import TrainingOverlap
 
 PREDICTION_COLUMNS = ("level", "study", "patient", "image", "truth", "score", "flagged", "state", "reason")
@@ -25,7 +27,7 @@ METHOD = (
 )
 NO_SEGMENTATION = "the model answers with probabilities and boxes, not with outlines"
 NO_OUTLINES = "the data set has no masks, or nothing to compare them with"
-NO_LESION_MARKS = "boxes are not yet matched with single lesions"
+NO_BOXES = "the data set has no boxes"
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
@@ -45,6 +47,7 @@ class Measured:
     seconds: float
     measured_at: str
     environment: dict[str, Json]
+    located: LocatedFigures | None = None
 
 
 def as_object(measured: Measured) -> dict[str, Json]:
@@ -65,9 +68,10 @@ def as_object(measured: Measured) -> dict[str, Json]:
         "study_auc": area_object(figures.study_auc),
         "operating_points": [_point_object(one) for one in figures.at_points],
         "dice": dice_object(measured.dice),
-        "froc": None,
+        "froc": _froc_object(measured.located),
         "subgroups": [_subgroup_object(one) for one in figures.subgroups],
         "images_per_s": round(images / measured.seconds, 2) if measured.seconds > 0 and images else None,
+        "calibration": _calibration_object(figures.calibration),
         "bundle_version": measured.bundle.identity.version,
         "provider": next((one.provider for one in answered), None),
         "n_patients": figures.n_patients,
@@ -161,6 +165,50 @@ def _subgroup_object(one: Subgroup) -> Json:
     }
 
 
+def _froc_object(located: LocatedFigures | None) -> Json:
+    """Return sensitivities at false positives per image; None where the set has no boxes."""
+    if located is None:
+        return None
+    found = located.froc
+    sensitivities = zip(RATES, found.sensitivities, strict=True)
+    return {
+        "cpm": None if found.cpm is None else round(found.cpm, 4),
+        "ci95_cpm": [round(one, 4) for one in located.interval] if located.interval else None,
+        "sensitivity_at": {f"{rate:g}": None if one is None else round(one, 4) for rate, one in sensitivities},
+        "ap": None if found.ap is None else round(found.ap, 4),
+        "n_images": found.n_cases,
+        "n_lesions": found.n_lesions,
+        "n_hit": found.n_hit,
+        "n_false_positives": found.n_false_positives,
+        "hit_rule": HIT_RULE,
+    }
+
+
+def _calibration_object(found: Calibration | None) -> Json:
+    """Return the calibration of study probabilities; None without an answered study."""
+    if found is None:
+        return None
+    bins: list[Json] = [
+        {
+            "mean_probability": round(one.mean_probability, 4),
+            "share_positive": round(one.share_positive, 4),
+            "ci95": [round(one.interval[0], 4), round(one.interval[1], 4)],
+            "n": one.n,
+        }
+        for one in found.bins
+    ]
+    cox = found.cox
+    return {
+        "n": found.n,
+        "brier": round(found.brier, 4),
+        "ece10": round(found.expected_error, 4),
+        "slope": None if cox.slope is None else round(cox.slope, 4),
+        "intercept": None if cox.intercept is None else round(cox.intercept, 4),
+        "reason": cox.reason or None,
+        "bins": bins,
+    }
+
+
 def dice_object(dice: DiceFigures | None) -> Json:
     """Return mean and median Dice and of how many; None when there is nothing to compare."""
     if dice is None or not dice.values:
@@ -185,7 +233,7 @@ def why_no_dice(measured: Measured) -> str | None:
 def _not_measured(measured: Measured) -> Json:
     """Say of each figure that is null why it is."""
     figures = measured.figures
-    reasons: dict[str, Json] = {"froc": NO_LESION_MARKS}
+    reasons: dict[str, Json] = {} if measured.located else {"froc": NO_BOXES}
     if reason := why_no_dice(measured):
         reasons["dice"] = reason
     if figures.study_auc.estimate.value is None:

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,20 +21,25 @@ from validation.dataset_description import DESCRIPTION_FILE
 from validation.datasets import load_dataset
 from validation.figures import figures_of
 from validation.labelled_images import Dataset
+from validation.located import located_figures
 from validation.outlines import dice_figures
+from validation.pdf import WritePdf
 from validation.report import report_html
 from validation.result_document import Json, Measured, as_object, write_predictions
 from validation.training_overlap import training_overlap
 from validation.written_whole import written_whole
 
-RESULT_FILE, PREDICTIONS_FILE, REPORT_FILE = "result.json", "predictions.csv", "report.html"
+RESULT_FILE, PREDICTIONS_FILE, REPORT_FILE, PDF_FILE = "result.json", "predictions.csv", "report.html", "report.pdf"
 POLICIES = {"cpu": ProviderPolicy.CPU_ONLY, "cuda": ProviderPolicy.REQUIRE_GPU}
 PACKAGES = ("acuity", "numpy", "onnxruntime", "pillow", "pydicom", "scipy")
 
 
 @dataclass(frozen=True, slots=True)
 class ValidationRequest:
-    """What to measure on what, where to write it, and on which device; `threads` are of the CPU."""
+    """What to measure on what, where to write it, and on which device; `threads` are of the CPU.
+
+    With `write_pdf` the report is written as PDF, too.
+    """
 
     bundle: Bundle
     data: Path
@@ -41,6 +47,7 @@ class ValidationRequest:
     device: str
     threads: int
     at: datetime
+    write_pdf: WritePdf | None = None
 
 
 def validate(
@@ -67,13 +74,16 @@ def validate(
         (unfinished / RESULT_FILE).write_text(
             json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
         )
-        (unfinished / REPORT_FILE).write_text(report_html(measured), encoding="utf-8")
+        page = report_html(measured)
+        (unfinished / REPORT_FILE).write_text(page, encoding="utf-8")
+        if request.write_pdf is not None:
+            request.write_pdf(page, unfinished / PDF_FILE)
     return document
 
 
 def is_earlier_run(folder: Path) -> bool:
     """Return whether `folder` holds what `validate` wrote, and nothing else."""
-    return {path.name for path in folder.iterdir()} == {RESULT_FILE, PREDICTIONS_FILE, REPORT_FILE}
+    return {path.name for path in folder.iterdir()} - {PDF_FILE} == {RESULT_FILE, PREDICTIONS_FILE, REPORT_FILE}
 
 
 def _measure(
@@ -97,12 +107,13 @@ def _measure(
         answers=tuple(answers),
         figures=figures_of(answers, bundle.spec, dataset.description.subgroups),
         overlap=overlap,
+        located=located_figures(answers, dataset),
         dice=dice_figures(answers, dataset) if bundle.spec.segmentation else None,
         out_of_fold=len({study.patient for study in dataset.studies} & unseen_by.keys()),
         device=request.device,
         seconds=seconds,
         measured_at=request.at.isoformat(timespec="seconds"),
-        environment=_environment(request.threads),
+        environment=_environment(request.threads, request.device),
     )
 
 
@@ -119,13 +130,35 @@ def _require_modality(request: ValidationRequest, dataset: Dataset) -> None:
         )
 
 
-def _environment(threads: int) -> dict[str, Json]:
+def _environment(threads: int, device: str) -> dict[str, Json]:
     """Return what the figures were computed with; nothing that names the machine or its owner."""
     versions: dict[str, Json] = {name: version(name) for name in PACKAGES}
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
+        "cpu": _cpu(),
         "cpu_count": os.cpu_count(),
+        "gpu": _gpu() if device == "cuda" else None,
         "threads": threads,
         **versions,
     }
+
+
+def _cpu() -> str:
+    """Return the processor's own name where the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor())
+
+
+def _gpu() -> str | None:
+    """Return name and driver of the GPUs as NVIDIA's own tool tells them, None where it is absent."""
+    command = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+    try:
+        told = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return "; ".join(line.strip() for line in told.splitlines() if line.strip()) or None

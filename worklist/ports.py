@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from models.evidence import EvidenceKind, MeasuredRun, ReachedVerdict
 from triage.audit import Actor, AuditEvent, AuditRecord
 from triage.findings import AiState, Analysis, Finding
 from triage.identifiers import SeriesInstanceUid, SopInstanceUid, StudyInstanceUid
@@ -335,6 +336,19 @@ class Workload(Protocol):
         """Return when the database answered; raises StoreUnavailable."""
 
 
+class Evidence(Protocol):
+    """Validation runs and verdicts."""
+
+    def runs(self, limit: int) -> Sequence[tuple[int, MeasuredRun]]:
+        """Return the newest runs with their numbers, newest first."""
+
+    def verdicts(self, limit: int) -> Sequence[tuple[int, ReachedVerdict]]:
+        """Return the newest verdicts with their numbers, newest first."""
+
+    def report(self, kind: EvidenceKind, number: int) -> str | None:
+        """Return the HTML page of one run or verdict, None where there is no such number."""
+
+
 @dataclass(frozen=True, slots=True)
 class WorklistServices:
     """Everything that the web application works with."""
@@ -349,5 +363,6 @@ class WorklistServices:
     audit: AuditTrail
     files: ImageFiles
     frames: Frames
+    evidence: Evidence
     localising: frozenset[str]
     """The models whose display policy lets the page show where they see something."""

@@ -16,6 +16,7 @@ PROCESS_LOOPS = frozenset(
         "dicom_gateway/storing.py",
         "dicom_gateway/group_commit.py",
         "deploy/monitor.py",
+        "deploy/shadow_worker.py",
         "deploy/triage_worker.py",
         "deploy/delivery_worker.py",
     }

@@ -28,7 +28,10 @@ def test_a_new_version_serves_from_the_next_study_on_and_a_changed_file_is_told(
         storescu(up.dicom_port, *heads[0])
         (first,) = wait_for(lambda: finished(1), 90, up.log.read_text)
         installed = up.answer("models", "install", str(archive))
-        activated = up.answer("models", "activate", "ct-head-haemorrhage", "--why", "trial", "--by", "ann")
+        unjudged = up.command("models", "activate", "ct-head-haemorrhage")
+        activated = up.answer(
+            "models", "activate", "ct-head-haemorrhage", "--without-verdict", "--reason", "trial", "--by", "ann"
+        )
         storescu(up.dicom_port, *heads[1])
         studies = wait_for(lambda: finished(2), 60, up.log.read_text)
         (second,) = [one for one in studies if one["study_instance_uid"] != first["study_instance_uid"]]
@@ -46,6 +49,8 @@ def test_a_new_version_serves_from_the_next_study_on_and_a_changed_file_is_told(
     assert first["findings"][0]["model_digest"] != second["findings"][0]["model_digest"] == installed["digest"]
     assert (installed["state"], activated["state"]) == ("draft", "active")
     assert (installed["licence"], installed["research_only"]) == ("CC-BY-NC-SA-4.0", True)
+    assert (unjudged.returncode, unjudged.stderr.count("\n")) == (2, 1)
+    assert "no verdict, needed: `acuity validate compare`" in unjudged.stderr
     assert activated["in_place_of"]["version"] == taken_back["version"] == "1.0.0"
     assert verified.returncode == 1
     (bad,) = [one for one in json.loads(verified.stdout) if not one["ok"]]

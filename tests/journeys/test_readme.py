@@ -23,7 +23,7 @@ README_COMMANDS = (
     "acuity incidents",
     "acuity simulate --scanner ct --studies 3 --positive-rate 0.5 --seed 7",
     "acuity models install FILE",
-    "acuity models activate NAME",
+    "acuity models activate NAME --without-verdict --reason TEXT",
     "acuity models list",
     "acuity models verify",
     "acuity check",
@@ -108,7 +108,9 @@ def test_a_model_of_ones_own_is_installed_and_serves(tmp_path):
     archive = write_version(tmp_path, "2.0.0")
 
     installed = run(tmp_path / "home", "acuity models install FILE", FILE=archive)
-    activated = run(tmp_path / "home", "acuity models activate NAME", NAME="ct-head-haemorrhage")
+    activated = run(
+        tmp_path / "home", "acuity models activate NAME --without-verdict --reason TEXT", NAME="ct-head-haemorrhage"
+    )
     listed = run(tmp_path / "home", "acuity models list")
     verified = run(tmp_path / "home", "acuity models verify")
 

@@ -36,23 +36,33 @@ def bootstrap(
     Source: B. Efron, R. Tibshirani, An Introduction to the Bootstrap (1993), 13.3; clusters: C. Field, A. Welsh,
     Journal of the Royal Statistical Society B 69 (2007) 369-390.
     """
-    groups = cases.groups
-    with_positive = np.bincount(groups, weights=cases.truth) > 0
-    with_negative = np.bincount(groups, weights=~cases.truth) > 0
-    if min(int(with_positive.sum()), int(with_negative.sum())) < 2:
-        return BootstrapInterval(None, draws, seed)
     random = np.random.default_rng(seed)
     found = np.empty(0)
     while len(found) < draws:
-        weights = np.zeros((BLOCK, len(with_positive)), dtype=np.int64)
-        for stratum in (np.flatnonzero(with_positive), np.flatnonzero(~with_positive)):
-            if size := len(stratum):
-                weights[:, stratum] = drawn_counts(random, size, BLOCK)
-        of_cases = weights[:, groups]
+        of_cases = drawn_weights(cases, random, BLOCK)
+        if of_cases is None:
+            return BootstrapInterval(None, draws, seed)
         # Clusters with both kinds can leave a sample without negatives; such a sample has no figure.
         found = np.append(found, figure(of_cases[(of_cases * ~cases.truth).any(axis=1)]))
     low, high = np.quantile(found[:draws], [(1 - level) / 2, (1 + level) / 2])
     return BootstrapInterval((float(low), float(high)), draws, seed)
+
+
+def drawn_weights(cases: ScoredCases, random: np.random.Generator, samples: int) -> Weights | None:
+    """Return how often each case is drawn in each sample, shape (samples, cases); None without two clusters of a kind.
+
+    Clusters are drawn whole, those with positives and those without each by themselves.
+    """
+    groups = cases.groups
+    with_positive = np.bincount(groups, weights=cases.truth) > 0
+    with_negative = np.bincount(groups, weights=~cases.truth) > 0
+    if min(int(with_positive.sum()), int(with_negative.sum())) < 2:
+        return None
+    weights = np.zeros((samples, len(with_positive)), dtype=np.int64)
+    for stratum in (np.flatnonzero(with_positive), np.flatnonzero(~with_positive)):
+        if size := len(stratum):
+            weights[:, stratum] = drawn_counts(random, size, samples)
+    return np.asarray(weights[:, groups])
 
 
 def drawn_counts(random: np.random.Generator, size: int, samples: int) -> Weights:

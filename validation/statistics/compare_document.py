@@ -107,5 +107,5 @@ def _rate(right_a: Truth, right_b: Truth, paired: bool) -> Document:
         only_b=int((~right_a & right_b).sum()),
         neither=int((~right_a & ~right_b).sum()),
     )
-    test = asdict(mcnemar(table.only_a, table.only_b))
+    test = asdict(mcnemar(int(table.only_a), int(table.only_b)))
     return rates | {"newcombe": newcombe_paired(table, LEVEL), "mcnemar": test}

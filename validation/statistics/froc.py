@@ -122,17 +122,23 @@ def froc(matched: Matched) -> Froc:
     return Froc(*counts, sensitivities=tuple(map(float, found)), cpm=float(found.mean()), ap=ap)
 
 
-def cpm_interval(matched: Matched, seed: int, draws: int = DRAWS, level: float = LEVEL) -> Interval | None:
+def cpm_interval(
+    matched: Matched, seed: int, draws: int = DRAWS, level: float = LEVEL, groups: NDArray[np.int64] | None = None
+) -> Interval | None:
     """Return the percentile interval of CPM over samples of whole cases; None without a lesion, or with one case.
+
+    With `groups`, the number of each case's group, whole groups are drawn: the images of a patient, say.
 
     Source: B. Efron, R. Tibshirani, An Introduction to the Bootstrap (1993), 13.3; by case as in LUNA16.
     """
-    if matched.cases < 2 or not matched.lesions.any():
+    members = np.arange(matched.cases) if groups is None else groups
+    size = len(np.unique(members))
+    if size < 2 or not matched.lesions.any():
         return None
     random = np.random.default_rng(seed)
     found = np.empty(0)
     while len(found) < draws:
-        weights = drawn_counts(random, matched.cases, BLOCK)
+        weights = drawn_counts(random, size, BLOCK)[:, members]
         # A sample without a lesion has no sensitivity; another is drawn.
         weights = weights[weights @ matched.lesions > 0]
         found = np.append(found, _sensitivities(matched, weights).mean(axis=1))

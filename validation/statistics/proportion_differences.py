@@ -1,11 +1,14 @@
 """Differences of two proportions, of the same cases or of different ones."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
+import numpy as np
 from scipy import stats
 
 from validation.intervals import LEVEL, Interval, wilson
+from validation.statistics.scored_cases import Truth
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +23,15 @@ class Mcnemar:
 
 @dataclass(frozen=True, slots=True)
 class PairedCounts:
-    """How many cases A and B are both right on, only A, only B, and neither."""
+    """How many cases A and B are both right on, only A, only B, and neither; whole numbers or effective ones."""
 
-    both: int
-    only_a: int
-    only_b: int
-    neither: int
+    both: float
+    only_a: float
+    only_b: float
+    neither: float
 
     @property
-    def total(self) -> int:
+    def total(self) -> float:
         return self.both + self.only_a + self.only_b + self.neither
 
 
@@ -76,6 +79,26 @@ def newcombe_paired(counts: PairedCounts, level: float = LEVEL) -> Interval:
     above = (high_b - b) ** 2 - 2 * phi * (high_b - b) * (a - low_a) + (a - low_a) ** 2
     # Both are squares of a distance, which rounding may leave a hair below zero.
     return (b - a - sqrt(max(0.0, below)), b - a + sqrt(max(0.0, above)))
+
+
+def newcombe_clustered(right_a: Truth, right_b: Truth, clusters: Sequence[str], level: float = LEVEL) -> Interval:
+    """Return the interval of B's share minus A's, of the same cases, which share clusters.
+
+    As many independent cases as would give the difference the variance that it has between clusters, never more than
+    there are, go into `newcombe_paired`. Where A and B differ on no case, or everywhere alike, that variance says
+    nothing about how much the cases of a cluster resemble one another: each cluster then counts as one case.
+
+    Source: N. Obuchowski, Statistics in Medicine 17 (1998) 1495-1507 (variance); E. Korn, B. Graubard, Survey
+    Methodology 24 (1998) 193-201 (effective number of cases).
+    """
+    change = right_b.astype(np.float64) - right_a
+    residuals = change - change.mean()
+    n, sums = len(change), np.bincount(np.unique(np.array(clusters), return_inverse=True)[1], weights=residuals)
+    between = len(sums) / max(1, len(sums) - 1) * float(sums @ sums)
+    alone = n / max(1, n - 1) * float(residuals @ residuals)
+    effective = n * min(1.0, alone / between) if between > 0 and len(sums) > 1 else float(len(sums))
+    pairs = ((right_a & right_b), (right_a & ~right_b), (~right_a & right_b), (~right_a & ~right_b))
+    return newcombe_paired(PairedCounts(*(float(one.sum()) * effective / n for one in pairs)), level)
 
 
 def _correlation(counts: PairedCounts) -> float:

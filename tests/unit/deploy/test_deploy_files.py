@@ -55,7 +55,8 @@ def test_the_command_line_refuses_a_command_that_does_not_exist(capsys):
 
 
 def test_compose_and_systemd_run_every_kind_of_process():
-    kinds = {"receive", "work --queue triage", "work --queue delivery", "monitor", "web", "migrate"}
+    workers = {f"work --queue {queue}" for queue in ("triage", "delivery", "shadow")}
+    kinds = workers | {"receive", "monitor", "web", "migrate"}
     composed = {_kind(service["command"]) for service in OURS.values()}
     units = {_kind(shlex.split(_unit(unit)["Service"]["ExecStart"])[1:]) for unit in UNITS}
 

@@ -1,0 +1,161 @@
+"""Locked plans, validation runs and verdicts as rows: each is written once and never changed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, Engine, Row, Table, func, insert, select
+from sqlalchemy.dialects.postgresql import insert as insert_or_skip
+
+from models.evidence import EvidenceKind, LockedPlan, MeasuredRun, ReachedVerdict
+from storage.audit import AuditRows
+from storage.schema import validation_plans, validation_runs, validation_verdicts
+from storage.transaction import transaction
+from triage.audit import AuditEvent
+from triage.findings import ModelIdentity
+
+_RUN, _VERDICT = validation_runs.c, validation_verdicts.c
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceRows:
+    """What speaks for models, each call in a transaction of its own."""
+
+    engine: Engine
+
+    def lock(self, plan: LockedPlan, event: AuditEvent) -> LockedPlan:
+        """Keep a plan with its event, and return it; one that was locked before is returned as it was then."""
+        values = {
+            "sha256": plan.sha256,
+            "name": plan.name,
+            "content": plan.text,
+            "locked_by": plan.locked_by,
+            "locked_at": plan.locked_at,
+        }
+        statement = insert_or_skip(validation_plans).values(values).on_conflict_do_nothing()
+        with transaction(self.engine) as connection:
+            if connection.execute(statement.returning(validation_plans.c.sha256)).one_or_none() is not None:
+                AuditRows(connection).append(event)
+        return next(one for one in self.plans() if one.sha256 == plan.sha256)
+
+    def plans(self) -> tuple[LockedPlan, ...]:
+        """Return every locked plan, oldest first."""
+        with transaction(self.engine) as connection:
+            rows = connection.execute(select(validation_plans).order_by(validation_plans.c.locked_at)).all()
+        return tuple(LockedPlan(row.sha256, row.name, row.content, row.locked_by, row.locked_at) for row in rows)
+
+    def record_run(self, run: MeasuredRun, report: str) -> None:
+        """Keep a run with its HTML page."""
+        values = {
+            **_identity("model", run.model),
+            "dataset": run.dataset,
+            "dataset_digest": run.dataset_digest,
+            "measured_at": run.measured_at,
+            "predictions_sha256": run.predictions_sha256,
+            "document": run.document,
+            "report": report,
+        }
+        with transaction(self.engine) as connection:
+            connection.execute(insert(validation_runs).values(values))
+
+    def is_recorded(self, model_digest: str, dataset_digest: str, predictions_sha256: str) -> bool:
+        """Return whether this installation recorded a run with these predictions."""
+        query = select(func.count()).where(
+            _RUN.model_digest == model_digest,
+            _RUN.dataset_digest == dataset_digest,
+            _RUN.predictions_sha256 == predictions_sha256,
+        )
+        with transaction(self.engine) as connection:
+            return connection.execute(query).scalar_one() > 0
+
+    def first_measured(self, model_digest: str, dataset_digest: str) -> datetime | None:
+        """Return when the model was first measured on the data, None where it never was."""
+        query = select(func.min(_RUN.measured_at)).where(
+            _RUN.model_digest == model_digest, _RUN.dataset_digest == dataset_digest
+        )
+        with transaction(self.engine) as connection:
+            found: datetime | None = connection.execute(query).scalar_one()
+        return found
+
+    def record_verdict(self, verdict: ReachedVerdict, report: str, event: AuditEvent) -> None:
+        """Keep a verdict with its HTML page and its event."""
+        values = {
+            **_identity("candidate", verdict.candidate),
+            **_identity("reference", verdict.reference),
+            "plan_sha256": verdict.plan_sha256,
+            "dataset_digest": verdict.dataset_digest,
+            "accepted": verdict.accepted,
+            "binding": verdict.binding,
+            "decided_by": verdict.decided_by,
+            "decided_at": verdict.decided_at,
+            "document": verdict.document,
+            "report": report,
+        }
+        with transaction(self.engine) as connection:
+            connection.execute(insert(validation_verdicts).values(values))
+            AuditRows(connection).append(event)
+
+    def newest_verdict(self, candidate_digest: str) -> ReachedVerdict | None:
+        """Return the newest binding verdict on a candidate, None where there is none."""
+        query = (
+            select(*_without_report(validation_verdicts))
+            .where(_VERDICT.candidate_digest == candidate_digest, _VERDICT.binding)
+            .order_by(_VERDICT.id.desc())
+            .limit(1)
+        )
+        with transaction(self.engine) as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else _verdict(row)
+
+    def runs(self, limit: int) -> Sequence[tuple[int, MeasuredRun]]:
+        """Return the newest runs with their numbers, newest first."""
+        query = select(*_without_report(validation_runs)).order_by(_RUN.id.desc()).limit(limit)
+        with transaction(self.engine) as connection:
+            return [(row.id, _run(row)) for row in connection.execute(query)]
+
+    def verdicts(self, limit: int) -> Sequence[tuple[int, ReachedVerdict]]:
+        """Return the newest verdicts with their numbers, newest first."""
+        query = select(*_without_report(validation_verdicts)).order_by(_VERDICT.id.desc()).limit(limit)
+        with transaction(self.engine) as connection:
+            return [(row.id, _verdict(row)) for row in connection.execute(query)]
+
+    def report(self, kind: EvidenceKind, number: int) -> str | None:
+        """Return the HTML page of one run or verdict, None where there is no such number."""
+        table = validation_runs if kind is EvidenceKind.RUN else validation_verdicts
+        with transaction(self.engine) as connection:
+            found: str | None = connection.execute(select(table.c.report).where(table.c.id == number)).scalar()
+        return found
+
+
+def _without_report(table: Table) -> list[Column[Any]]:
+    return [column for column in table.columns if column.name != "report"]
+
+
+def _identity(prefix: str, model: ModelIdentity) -> dict[str, str]:
+    return {f"{prefix}_name": model.name, f"{prefix}_version": model.version, f"{prefix}_digest": model.digest}
+
+
+def _run(row: Row[Any]) -> MeasuredRun:
+    return MeasuredRun(
+        model=ModelIdentity(row.model_name, row.model_version, row.model_digest),
+        dataset=row.dataset,
+        dataset_digest=row.dataset_digest,
+        measured_at=row.measured_at,
+        predictions_sha256=row.predictions_sha256,
+        document=row.document,
+    )
+
+
+def _verdict(row: Row[Any]) -> ReachedVerdict:
+    return ReachedVerdict(
+        candidate=ModelIdentity(row.candidate_name, row.candidate_version, row.candidate_digest),
+        reference=ModelIdentity(row.reference_name, row.reference_version, row.reference_digest),
+        plan_sha256=row.plan_sha256,
+        dataset_digest=row.dataset_digest,
+        accepted=row.accepted,
+        binding=row.binding,
+        decided_by=row.decided_by,
+        decided_at=row.decided_at,
+        document=row.document,
+    )

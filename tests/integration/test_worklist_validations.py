@@ -1,0 +1,77 @@
+"""Runs and verdicts through the API, and what a browser lets their reports do."""
+
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+
+from models.evidence import LockedPlan, MeasuredRun, ReachedVerdict
+from storage.evidence import EvidenceRows
+from tests.browser.department import services_on
+from tests.browser.serving import running
+from tests.integration.test_worklist_api import QUICK, with_role
+from triage.audit import Actor, AuditAction, AuditEvent
+from triage.findings import ModelIdentity
+from validation.page import html_page
+from worklist.app import create_app
+from worklist.roles import Role
+
+NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+OLD, NEW = ModelIdentity("head", "1.0.0", "1" * 64), ModelIdentity("head", "2.0.0", "2" * 64)
+EVENT = AuditEvent(NOW, Actor("ann", "command line"), AuditAction.VERDICT_REACHED)
+DOCUMENT = {
+    "verdict": "Refused",
+    "dataset": "made",
+    "plan": {"name": "2 against 1"},
+    "criteria": [{"name": "AUC", "subgroup": None, "met": True}, {"name": "rate", "subgroup": "sex: M", "met": False}],
+}
+
+
+@pytest.fixture
+def services(engine):
+    rows = EvidenceRows(engine)
+    rows.lock(LockedPlan("f" * 64, "2 against 1", "text", "ann", NOW), EVENT)
+    for version, model in enumerate((OLD, NEW), start=1):
+        document = {"n_studies": 7, "study_auc": {"value": 0.9, "ci95": [0.8, 0.95]}}
+        run = MeasuredRun(model, "made", "d" * 64, NOW, "e" * 64, document)
+        rows.record_run(run, html_page(f"run {version}", "", ["<script>x</script>"]))
+    verdict = ReachedVerdict(NEW, OLD, "f" * 64, "d" * 64, False, True, "ann", NOW, DOCUMENT)
+    rows.record_verdict(verdict, html_page("verdict", "", []), EVENT)
+    return services_on(engine)
+
+
+@pytest.fixture
+def client(services):
+    with running(create_app(services, QUICK)) as url:
+        headers = with_role(services, Role.AUDITOR)
+        with httpx.Client(base_url=url, headers=headers) as client:
+            yield client
+
+
+def test_the_newest_come_first_with_their_reports(client):
+    found = client.get("/api/v1/validations").json()
+
+    assert [one["model"]["version"] for one in found["runs"]] == ["2.0.0", "1.0.0"]
+    assert (found["runs"][0]["n_studies"], found["runs"][0]["study_auc"]["value"]) == (7, 0.9)
+    (verdict,) = found["verdicts"]
+    assert (verdict["verdict"], verdict["binding"], verdict["not_met"]) == ("Refused", True, ["rate sex: M"])
+    assert "<h1>run 2</h1>" in client.get(found["runs"][0]["report"]).text
+    assert "<h1>verdict</h1>" in client.get(verdict["report"]).text
+    assert len(client.get("/api/v1/validations?limit=1").json()["runs"]) == 1
+
+
+def test_a_report_may_use_its_own_style_and_nothing_else(client):
+    answer = client.get("/api/v1/validations/runs/1/report")
+
+    policy = answer.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; style-src 'sha256-")
+    assert ("unsafe" in policy, "script-src" in policy, policy.endswith("sandbox")) == (False, False, True)
+    assert (answer.headers["content-type"], answer.headers["x-content-type-options"]) == (
+        "text/html; charset=utf-8",
+        "nosniff",
+    )
+
+
+def test_a_report_that_is_not_there_is_not_found(client):
+    assert client.get("/api/v1/validations/verdicts/99/report").status_code == 404
+    assert client.get("/api/v1/validations/others/1/report").status_code == 422

@@ -1,0 +1,131 @@
+"""Validation runs and verdicts with their reports, for those who decide about models."""
+
+import base64
+import hashlib
+import re
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, HTTPException, Query, Request, Security
+from fastapi.responses import HTMLResponse
+from pydantic import BaseModel
+
+from models.evidence import EvidenceKind, MeasuredRun, ReachedVerdict
+from triage.findings import ModelIdentity
+from worklist.access import may
+from worklist.ports import WorklistServices
+from worklist.roles import Permission
+
+_STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
+_PREFIX = "/api/v1/validations"
+
+router = APIRouter(prefix=_PREFIX, tags=["validations"], dependencies=[Security(may(Permission.SEE_VALIDATIONS))])
+
+
+class ModelView(BaseModel):
+    """Which model."""
+
+    name: str
+    version: str
+    digest: str
+
+
+class RunView(BaseModel):
+    """One run; `study_auc` has value and ci95, None where the labels allow none. `report` is the page's address."""
+
+    number: int
+    model: ModelView
+    dataset: str
+    dataset_digest: str
+    measured_at: datetime
+    n_studies: int | None
+    study_auc: dict[str, Any] | None
+    report: str
+
+
+class VerdictView(BaseModel):
+    """One verdict; only one that is `binding` opens the gate. `not_met` names the criteria that were not."""
+
+    number: int
+    verdict: str
+    binding: bool
+    candidate: ModelView
+    reference: ModelView
+    plan: str
+    dataset: str
+    decided_by: str
+    decided_at: datetime
+    not_met: list[str]
+    report: str
+
+
+class ValidationsView(BaseModel):
+    """Runs and verdicts, the newest first."""
+
+    runs: list[RunView]
+    verdicts: list[VerdictView]
+
+
+@router.get("")
+def validations(request: Request, limit: Annotated[int, Query(ge=1, le=1000)] = 200) -> ValidationsView:
+    """Return the newest runs and the newest verdicts."""
+    services: WorklistServices = request.app.state.services
+    return ValidationsView(
+        runs=[_run_view(number, run) for number, run in services.evidence.runs(limit)],
+        verdicts=[_verdict_view(number, verdict) for number, verdict in services.evidence.verdicts(limit)],
+    )
+
+
+@router.get("/{kind}/{number}/report", response_class=HTMLResponse)
+def report(request: Request, kind: EvidenceKind, number: int) -> HTMLResponse:
+    """Return a report as it was written; the browser lets it load nothing, run nothing and send nothing."""
+    services: WorklistServices = request.app.state.services
+    page = services.evidence.report(kind, number)
+    if page is None:
+        raise HTTPException(404, f"no report {kind.value}/{number}")
+    return HTMLResponse(page, headers={"Content-Security-Policy": policy_of(page)})
+
+
+def policy_of(page: str) -> str:
+    """Return the policy that allows the page's own style sheets, by their SHA-256, and nothing else."""
+    digests = (base64.b64encode(hashlib.sha256(one.encode()).digest()).decode() for one in _STYLE.findall(page))
+    styles = " ".join(f"'sha256-{one}'" for one in digests) or "'none'"
+    return (
+        f"default-src 'none'; style-src {styles}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
+    )
+
+
+def _model_view(model: ModelIdentity) -> ModelView:
+    return ModelView(name=model.name, version=model.version, digest=model.digest)
+
+
+def _run_view(number: int, run: MeasuredRun) -> RunView:
+    return RunView(
+        number=number,
+        model=_model_view(run.model),
+        dataset=run.dataset,
+        dataset_digest=run.dataset_digest,
+        measured_at=run.measured_at,
+        n_studies=run.document.get("n_studies"),
+        study_auc=run.document.get("study_auc"),
+        report=f"{_PREFIX}/{EvidenceKind.RUN.value}/{number}/report",
+    )
+
+
+def _verdict_view(number: int, verdict: ReachedVerdict) -> VerdictView:
+    document = verdict.document
+    return VerdictView(
+        number=number,
+        verdict=document["verdict"],
+        binding=verdict.binding,
+        candidate=_model_view(verdict.candidate),
+        reference=_model_view(verdict.reference),
+        plan=document["plan"]["name"],
+        dataset=document["dataset"],
+        decided_by=verdict.decided_by,
+        decided_at=verdict.decided_at,
+        not_met=[
+            " ".join(filter(None, (one["name"], one["subgroup"]))) for one in document["criteria"] if not one["met"]
+        ],
+        report=f"{_PREFIX}/{EvidenceKind.VERDICT.value}/{number}/report",
+    )
