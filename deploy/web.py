@@ -13,6 +13,7 @@ from storage.accounts import AccountRows
 from storage.audit import AuditTrail
 from storage.change_feed import ChangeListener
 from storage.database import DatabaseTransactions, connect
+from storage.deliveries import DeliveryLedger
 from storage.images import ImageFiles
 from storage.incidents import IncidentReader
 from storage.worklist_rows import WorklistReader
@@ -47,6 +48,7 @@ def services_on(engine: Engine, settings: Settings) -> WorklistServices:
         audit=AuditTrail(engine),
         files=ImageFiles(engine),
         frames=FrameReader(),
+        deliveries=DeliveryLedger(engine),
         localising=localising_models(settings),
     )
 

@@ -12,6 +12,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
 from storage.audit import AuditRows
+from storage.forwardings import CircuitRows, ForwardingRows
 from storage.reading import ReadingRows
 from storage.results import ResultRows
 from storage.studies import StudyRows
@@ -28,6 +29,8 @@ class RowRecords:
     studies: StudyRows
     results: ResultRows
     queue: JobRows
+    forwardings: ForwardingRows
+    circuits: CircuitRows
     reading: ReadingRows
     audit: AuditRows
 
@@ -50,6 +53,8 @@ class DatabaseTransactions:
                 StudyRows(connection),
                 ResultRows(connection),
                 JobRows(connection),
+                ForwardingRows(connection),
+                CircuitRows(connection),
                 ReadingRows(connection),
                 AuditRows(connection),
             )

@@ -38,6 +38,8 @@ class AuditAction(StrEnum):
     EXPIRED = "expired"
     INCIDENT_HANDLED = "incident_handled"
     ACCOUNT_CHANGED = "account_changed"
+    DELIVERIES_REPLAYED = "deliveries_replayed"
+    IMAGES_REMOVED = "images_removed"
 
 
 @dataclass(frozen=True, slots=True)

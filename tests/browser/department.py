@@ -17,6 +17,7 @@ from storage.accounts import AccountRows
 from storage.audit import AuditTrail
 from storage.change_feed import ChangeListener
 from storage.database import DatabaseTransactions
+from storage.deliveries import DeliveryLedger
 from storage.images import ImageFiles
 from storage.incidents import IncidentReader
 from storage.worklist_rows import WorklistReader
@@ -281,6 +282,7 @@ def services_on(engine: Engine) -> WorklistServices:
         audit=AuditTrail(engine),
         files=ImageFiles(engine),
         frames=FrameReader(),
+        deliveries=DeliveryLedger(engine),
         localising=frozenset({ICH.name}),
     )
 
