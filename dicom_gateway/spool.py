@@ -185,6 +185,8 @@ def prepare_spool(folder: Path, min_free_bytes: int) -> Spool:
     """Return the spool on `folder`; files that a process left unfinished long ago were never acknowledged and go."""
     for name in (_QUARANTINE, _UNFINISHED, *(f"{_INSTANCES}/{number:02x}" for number in range(256))):
         (folder / name).mkdir(parents=True, exist_ok=True)
+    with _locked(folder, fcntl.LOCK_SH):
+        pass
     for made in (folder / _INSTANCES, folder, folder.parent):
         fsync_folder(made)
     for left in (folder / _UNFINISHED).glob("*.part"):
@@ -204,7 +206,8 @@ def spool_alone(folder: Path) -> Iterator[None]:
 @contextmanager
 def _locked(folder: Path, kind: int) -> Iterator[None]:
     """Hold a lock of the operating system, which ends with the process that holds it."""
-    descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with full_disk_told(folder):
+        descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, kind)
         yield

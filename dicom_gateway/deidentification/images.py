@@ -32,12 +32,8 @@ _METHODS: Mapping[Option | None, tuple[str, str]] = {
     Option.SAFE_PRIVATE: ("113111", "Retain Safe Private Option"),
 }
 """Codes of PS3.16 CID 7050."""
-_CLEAN_UNREADABLE = (
-    InvalidDicomError, ValueError, TypeError, ArithmeticError, LookupError, AttributeError, NotImplementedError,
-    RuntimeError, OSError, EOFError, struct.error, zlib.error,
-)  # fmt: skip
-"""What pydicom raises on a file that is no data set."""
-_PIXELS = ("113101", "Clean Pixel Data Option")
+_CLEAN_PIXELS = ("113101", "Clean Pixel Data Option")
+
 _UNREADABLE = (
     InvalidDicomError, ValueError, TypeError, ArithmeticError, LookupError, AttributeError, NotImplementedError,
     RuntimeError, OSError, EOFError, struct.error, zlib.error,
