@@ -9,10 +9,13 @@ from typing import NoReturn, TypeAlias
 
 from deploy.accounts import add_users
 from deploy.auditing import add_audit
+from deploy.deidentifying import add_deidentify
+from deploy.delivering import add_deliveries
 from deploy.drift_options import add_drift, add_queue
 from deploy.gate_verbs import add_gate
 from deploy.model_verbs import add_models
 from deploy.statistics_options import add_statistics
+from deploy.storing import add_storage
 from triage.errors import AcuityError, PermanentError
 from worklist.roles import Role
 
@@ -77,6 +80,9 @@ def _parser() -> argparse.ArgumentParser:
     add_queue(verbs, printing)
     add_audit(verbs, printing)
     add_users(verbs, printing)
+    add_deliveries(verbs, printing)
+    add_storage(verbs, printing)
+    add_deidentify(verbs, printing)
     return parser
 
 

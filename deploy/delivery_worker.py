@@ -1,27 +1,33 @@
-"""`acuity work --queue delivery`: a worker for step 9, writing reports and sending them."""
+"""`acuity work --queue delivery`: step 9, writing reports and sending them; each destination has its own queue."""
 
 import argparse
 import asyncio
+import random
 from zoneinfo import ZoneInfo
 
 import structlog
 from procrastinate import App
 
 from deploy.clock import SystemClock
-from deploy.jobs import BackOff, open_queue, run_worker
+from deploy.jobs import BackOff, open_queue, run_workers
 from deploy.process import process
 from deploy.settings import Settings
+from dicom_gateway.originals import DicomOriginalSender
 from dicom_gateway.results.writer import DicomReportWriter
 from dicom_gateway.sender import Destination, DicomSender
 from storage.database import DatabaseTransactions, connect
-from storage.work_queue import DELIVERY_QUEUE, DELIVERY_TASK, REPORT_TASK
+from storage.work_queue import DELIVERY_QUEUE, DELIVERY_TASK, FORWARDING_TASK, REPORT_TASK, queue_of
+from triage.circuit_breaker import CircuitBreaker, GuardedSender
 from triage.errors import RetriableError
+from triage.forwarding import Forwarding
 from triage.identifiers import SopInstanceUid, StudyInstanceUid
 from triage.workflow import Delivery
 
 log = structlog.get_logger(__name__)
 
-DELIVERIES_AT_ONCE = 4
+REPORTS_AT_ONCE = 2
+DELIVERIES_AT_ONCE = 2
+"""Associations to one destination at the same time, from this process."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -30,10 +36,17 @@ def run(options: argparse.Namespace) -> int:
         zone = ZoneInfo(own.settings.file.site.time_zone)
         writer = DicomReportWriter(own.settings.home / "results", time_zone=zone)
         transactions = DatabaseTransactions(connect(own.database_url))
-        queue = open_queue(own.database_url)
-        add_tasks(queue, Delivery(transactions, SystemClock(), writer, sender_of(own.settings)))
-        log.info("working", queue=DELIVERY_QUEUE)
-        asyncio.run(run_worker(queue, DELIVERY_QUEUE, DELIVERIES_AT_ONCE))
+        sender = sender_of(own.settings)
+        names = [one.name for one in sender.destinations]
+        queues = {DELIVERY_QUEUE: REPORTS_AT_ONCE} | {queue_of(name): DELIVERIES_AT_ONCE for name in names}
+        queue = open_queue(own.database_url, len(queues))
+        breaker = CircuitBreaker(transactions, SystemClock(), lambda: random.uniform(0.5, 1.0))
+        add_tasks(queue, Delivery(transactions, SystemClock(), writer, GuardedSender(sender, breaker)))
+        add_forwarding(queue, Forwarding(transactions, SystemClock(), DicomOriginalSender(sender), breaker))
+        with transactions.begin() as records:
+            adopted = records.queue.adopt_all_but(names)
+        log.info("working", queue=DELIVERY_QUEUE, destinations=len(names), adopted=adopted)
+        asyncio.run(run_workers(queue, queues))
     return 0
 
 
@@ -62,3 +75,11 @@ def add_tasks(queue: App, delivery: Delivery) -> None:
     @queue.task(name=DELIVERY_TASK, queue=DELIVERY_QUEUE, retry=BackOff())
     def deliver_result(sop_instance_uid: str, destination: str) -> None:
         delivery.deliver_result(SopInstanceUid(sop_instance_uid), destination)
+
+
+def add_forwarding(queue: App, forwarding: Forwarding) -> None:
+    """Let workers of `queue` send originals on."""
+
+    @queue.task(name=FORWARDING_TASK, queue=DELIVERY_QUEUE, retry=BackOff())
+    def forward_originals(study_instance_uid: str, destination: str) -> None:
+        forwarding.forward(StudyInstanceUid(study_instance_uid), destination)

@@ -1,10 +1,11 @@
-"""`acuity monitor`: closes quiet studies, ends leases and overrides, and takes up the jobs of dead workers."""
+"""`acuity monitor`: closes quiet studies, ends leases and overrides, takes up lost jobs, removes old images."""
 
 import argparse
 import asyncio
 import threading
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import structlog
 from sqlalchemy import Engine
@@ -14,7 +15,9 @@ from deploy.clock import SystemClock
 from deploy.jobs import open_queue, take_up_lost_jobs
 from deploy.process import process
 from deploy.receive import receiving_of
+from deploy.storing import retention_of
 from storage.database import DatabaseTransactions, connect
+from storage.retention import Retention
 from triage.errors import StoreUnavailable
 from triage.reader_work import ReaderWork
 from triage.workflow import Receiving
@@ -24,6 +27,7 @@ log = structlog.get_logger(__name__)
 COMPLETION_POLL_S = 0.1
 EXPIRY_POLL_S = 1.0
 LOST_JOBS_POLL_S = 5.0
+RETENTION_POLL_S = 3600.0
 PAUSE_AFTER_FAILURE_S = 1.0
 MODELS_POLL_S = 2.0
 """How often the registry is asked which models are active: what they need says when a study is complete."""
@@ -37,15 +41,17 @@ def run(options: argparse.Namespace) -> int:
         closer = threading.Thread(target=_close_quiet_studies, args=(receiving, engine, own.stop), name="completion")
         work = ReaderWork(DatabaseTransactions(connect(own.database_url)), SystemClock(), own.settings.target_times)
         expiry = threading.Thread(target=_end_what_expired, args=(work, own.stop), name="expiry")
-        closer.start()
-        expiry.start()
+        retention = retention_of(own.settings, engine)
+        remover = threading.Thread(target=_remove_old, args=(retention, own.stop), name="retention")
+        for thread in (closer, expiry, remover):
+            thread.start()
         try:
             asyncio.run(_take_up_lost_jobs(own.database_url, own.stop))
         finally:
             # A lost database ends this process, and whoever supervises it starts the next one.
             own.stop.set()
-            closer.join()
-            expiry.join()
+            for thread in (closer, expiry, remover):
+                thread.join()
     return 0
 
 
@@ -76,6 +82,21 @@ def _end_what_expired(work: ReaderWork, stop: threading.Event) -> None:
         except Exception:
             log.exception("expiry_failed")
             stop.wait(PAUSE_AFTER_FAILURE_S)
+
+
+def _remove_old(retention: Retention, stop: threading.Event) -> None:
+    while not stop.wait(RETENTION_POLL_S):
+        now = datetime.now(UTC)
+        try:
+            for study in retention.removable(now):
+                if stop.is_set():
+                    return
+                files = retention.remove(study, now)
+                log.info("images_removed", files=files)
+        except StoreUnavailable:
+            log.warning("database_away")
+        except Exception:
+            log.exception("retention_failed")
 
 
 async def _take_up_lost_jobs(database_url: str, stop: threading.Event) -> None:

@@ -118,6 +118,11 @@ class StorageSection(_Section):
     """The disk."""
 
     min_free_gb: float = Field(2.0, ge=0, description="gigabytes kept free; below, instances are refused with A700")
+    retention_days: float = Field(0, ge=0, description="days after which the images of a finished study go; 0: never")
+    retention_days_by_modality: dict[str, Annotated[float, Field(ge=0)]] = Field(
+        {}, description="days for single modalities, as {CT = 90, US = 0}; the longest of a study's modalities counts"
+    )
+    retention_of_unread: bool = Field(False, description="also studies that nobody marked as read")
 
 
 class InferenceSection(_Section):

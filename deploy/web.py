@@ -13,6 +13,7 @@ from storage.accounts import AccountRows
 from storage.audit import AuditTrail
 from storage.change_feed import ChangeListener
 from storage.database import DatabaseTransactions, connect
+from storage.deliveries import DeliveryLedger
 from storage.evidence import EvidenceRows
 from storage.images import ImageFiles
 from storage.incidents import IncidentReader
@@ -49,6 +50,7 @@ def services_on(engine: Engine, settings: Settings) -> WorklistServices:
         files=ImageFiles(engine),
         frames=FrameReader(),
         evidence=EvidenceRows(engine),
+        deliveries=DeliveryLedger(engine),
         localising=localising_models(settings),
     )
 

@@ -107,7 +107,8 @@ class GroupCommit:
             ticket.registration = registration
 
     def _register(self, candidates: Sequence[Candidate]) -> Sequence[Registration]:
-        files = self._spool.place([one.file for one in candidates])
-        return self._intake.register_instances(
-            [ReceivedInstance(one.header, file, one.source) for one, file in zip(candidates, files, strict=True)]
-        )
+        with self._spool.placing():
+            files = self._spool.place([one.file for one in candidates])
+            return self._intake.register_instances(
+                [ReceivedInstance(one.header, file, one.source) for one, file in zip(candidates, files, strict=True)]
+            )

@@ -7,22 +7,27 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from ssl import SSLContext
+from typing import TypeAlias
 
 import structlog
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import UID, ImplicitVRLittleEndian
-from pynetdicom import AE
+from pynetdicom import AE, build_context
 from pynetdicom.association import Association
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # made at import from a table
 from pynetdicom.transport import AddressInformation, AssociationSocket
 
 from dicom_gateway.spool import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from triage.errors import DestinationRefused, DestinationUnavailable, UnreadableInstance
+from triage.identifiers import SopInstanceUid
 from triage.ports import ResultObject
 
 _log = structlog.get_logger()
+
+Context: TypeAlias = tuple[str, Sequence[str]]
+"""A SOP class and the transfer syntaxes that one presentation context offers for it."""
 
 _THREAD_END_S = 2.0
 _REJECTED_PERMANENT = 0x01
@@ -116,12 +121,13 @@ class DicomSender:
             DestinationRefused: the destination is unknown, does not take such objects, or refused this one.
             UnreadableInstance: the file of `result` is missing or damaged.
         """
-        peer = self._named(destination)
+        peer = self.named(destination)
         data_set = _read(result)
-        context = (result.sop_class_uid, str(data_set.file_meta.TransferSyntaxUID))
-        with self._association(peer, context) as association:
+        context = (result.sop_class_uid, [str(data_set.file_meta.TransferSyntaxUID)])
+        with self.association(peer, [context]) as association:
             status = association.send_c_store(data_set)
-        _judge(peer, result, status)
+        if error := error_of(peer, result.sop_instance_uid, status):
+            raise error
 
     def verify(self, destination: str) -> None:
         """Return when the destination has answered a C-ECHO with success.
@@ -130,13 +136,14 @@ class DicomSender:
             DestinationUnavailable: no connection, no association, no answer in time, or another status.
             DestinationRefused: the destination is unknown, or does not know us or the C-ECHO.
         """
-        peer = self._named(destination)
-        with self._association(peer, (Verification, ImplicitVRLittleEndian)) as association:
+        peer = self.named(destination)
+        with self.association(peer, [(Verification, [ImplicitVRLittleEndian])]) as association:
             status = association.send_c_echo()
         if status.get("Status") != 0x0000:
             raise DestinationUnavailable(f"{peer.name}: C-ECHO answered {_in_words(status)}, 0000H needed")
 
-    def _named(self, name: str) -> Destination:
+    def named(self, name: str) -> Destination:
+        """Return the destination of the settings; raises DestinationRefused."""
         peer = next((one for one in self.destinations if one.name == name), None)
         if peer is None:
             known = ", ".join(one.name for one in self.destinations) or "none"
@@ -144,8 +151,13 @@ class DicomSender:
         return peer
 
     @contextmanager
-    def _association(self, peer: Destination, context: tuple[str, str]) -> Iterator[Association]:
-        """Open an association with the one presentation context that is needed, and release it at the end."""
+    def association(self, peer: Destination, contexts: Sequence[Context]) -> Iterator[Association]:
+        """Open an association with the presentation contexts that are needed, and release it at the end.
+
+        Raises:
+            DestinationUnavailable: no connection, no association, or it ended before a request was sent.
+            DestinationRefused: the destination does not know us, or accepts none of the contexts.
+        """
         entity = _Entity(ae_title=self.calling_ae_title)
         entity.implementation_class_uid = UID(IMPLEMENTATION_CLASS_UID)
         entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
@@ -153,14 +165,14 @@ class DicomSender:
         entity.acse_timeout = self.limits.association_s
         entity.dimse_timeout = self.limits.answer_s
         entity.network_timeout = self.limits.silence_s
-        entity.add_requested_context(*context)
+        entity.requested_contexts = [build_context(name, list(syntaxes)) for name, syntaxes in contexts]
         try:
             association = entity.associate(peer.host, peer.port, ae_title=peer.ae_title)
         except socket.gaierror as error:
             raise DestinationUnavailable(f"{peer.name}: host {peer.host} cannot be resolved") from error
         try:
             if not association.is_established:
-                raise _why_not(peer, association, context)
+                raise _why_not(peer, association, contexts)
             yield association
         except RuntimeError as error:
             # pynetdicom's word for a peer that aborts between two of our calls.
@@ -196,6 +208,22 @@ class _Entity(AE):
             self._socket.close()
 
 
+def error_of(
+    peer: Destination, uid: SopInstanceUid, status: Dataset
+) -> DestinationRefused | DestinationUnavailable | None:
+    """Return what the queue has to know of a C-STORE answer, None where `status` confirms the object."""
+    said = f"{peer.name}: C-STORE of {uid} answered {_in_words(status)}, 0000H needed"
+    answer = answer_of(status.Status) if "Status" in status else Answer.TRY_LATER
+    if answer is Answer.REFUSED:
+        return DestinationRefused(said)
+    if answer is Answer.TRY_LATER:
+        return DestinationUnavailable(said)
+    if answer is Answer.WARNING:
+        log = _log.bind(destination=peer.name, sop_instance_uid=uid)
+        log.warning("result_stored_with_warning", status=f"{status.Status:04X}H")
+    return None
+
+
 def _read(result: ResultObject) -> Dataset:
     try:
         return dcmread(Path(result.path))
@@ -205,7 +233,7 @@ def _read(result: ResultObject) -> Dataset:
 
 
 def _why_not(
-    peer: Destination, association: Association, context: tuple[str, str]
+    peer: Destination, association: Association, contexts: Sequence[Context]
 ) -> DestinationRefused | DestinationUnavailable:
     """Return the error for an association that was not established."""
     where = f"{peer.name} ({peer.ae_title}@{peer.host}:{peer.port})"
@@ -217,25 +245,9 @@ def _why_not(
                 return DestinationRefused(f"{where}: association rejected, {reason}")
         return DestinationUnavailable(f"{where}: association rejected, {answer.result_str}, {answer.reason_str}")
     if association.rejected_contexts:
-        return DestinationRefused(f"{where}: does not accept SOP class {context[0]} in transfer syntax {context[1]}")
+        wanted = "; ".join(f"SOP class {name} in transfer syntax {', '.join(syntaxes)}" for name, syntaxes in contexts)
+        return DestinationRefused(f"{where}: does not accept {wanted}")
     return DestinationUnavailable(f"{where}: no connection, or the association was aborted or not answered in time")
-
-
-def _judge(peer: Destination, result: ResultObject, status: Dataset) -> None:
-    """Return when `status` confirms the object, else raise what the queue has to know."""
-    said = f"{peer.name}: C-STORE of {result.sop_instance_uid} answered {_in_words(status)}"
-    answer = answer_of(status.Status) if "Status" in status else Answer.TRY_LATER
-    if answer is Answer.REFUSED:
-        raise DestinationRefused(f"{said}, 0000H needed")
-    if answer is Answer.TRY_LATER:
-        raise DestinationUnavailable(f"{said}, 0000H needed")
-    if answer is Answer.WARNING:
-        _log.warning(
-            "result_stored_with_warning",
-            destination=peer.name,
-            sop_instance_uid=result.sop_instance_uid,
-            status=f"{status.Status:04X}H",
-        )
 
 
 def _in_words(status: Dataset) -> str:

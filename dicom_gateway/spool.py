@@ -1,5 +1,6 @@
 """Received bytes on disk: written once, fsynced, named by their content, never changed."""
 
+import fcntl
 import hashlib
 import mmap
 import os
@@ -25,6 +26,7 @@ ABANDONED_AFTER_S = 3600.0
 _GATHERED_BYTES = 1 << 18
 _BYTES_BETWEEN_LOOKS = 1 << 26
 _INSTANCES, _QUARANTINE, _UNFINISHED = "instances", "quarantine", "unfinished"
+_LOCK = "lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,12 @@ class Spool:
         """Return where unreadable bytes stay, apart from the instances; raises as `place`."""
         return self._place([sealed], [self.folder / _QUARANTINE / f"{sealed.sha256}.dcm"])[0]
 
+    @contextmanager
+    def placing(self) -> Iterator[None]:
+        """Hold off whoever removes files until the rows of those that get their place are committed."""
+        with _locked(self.folder, fcntl.LOCK_SH):
+            yield
+
     def require_space(self) -> None:
         """Raise StorageFull unless the reserve is free."""
         if shutil.disk_usage(self.folder).free < self.min_free_bytes:
@@ -177,6 +185,8 @@ def prepare_spool(folder: Path, min_free_bytes: int) -> Spool:
     """Return the spool on `folder`; files that a process left unfinished long ago were never acknowledged and go."""
     for name in (_QUARANTINE, _UNFINISHED, *(f"{_INSTANCES}/{number:02x}" for number in range(256))):
         (folder / name).mkdir(parents=True, exist_ok=True)
+    with _locked(folder, fcntl.LOCK_SH):
+        pass
     for made in (folder / _INSTANCES, folder, folder.parent):
         fsync_folder(made)
     for left in (folder / _UNFINISHED).glob("*.part"):
@@ -184,6 +194,25 @@ def prepare_spool(folder: Path, min_free_bytes: int) -> Spool:
             if time.time() - left.stat().st_mtime > ABANDONED_AFTER_S:
                 left.unlink()
     return Spool(folder, min_free_bytes)
+
+
+@contextmanager
+def spool_alone(folder: Path) -> Iterator[None]:
+    """Give the time in which no receiver on this spool gives a file its place: what no row names now stays unnamed."""
+    with _locked(folder, fcntl.LOCK_EX):
+        yield
+
+
+@contextmanager
+def _locked(folder: Path, kind: int) -> Iterator[None]:
+    """Hold a lock of the operating system, which ends with the process that holds it."""
+    with full_disk_told(folder):
+        descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, kind)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _write_all(descriptor: int, data: memoryview | bytes | bytearray) -> None:

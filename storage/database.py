@@ -12,6 +12,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
 from storage.audit import AuditRows
+from storage.forwardings import CircuitRows, ForwardingRows
 from storage.reading import ReadingRows
 from storage.results import ResultRows
 from storage.shadow import ShadowRows
@@ -30,6 +31,8 @@ class RowRecords:
     results: ResultRows
     shadow: ShadowRows
     queue: JobRows
+    forwardings: ForwardingRows
+    circuits: CircuitRows
     reading: ReadingRows
     audit: AuditRows
 
@@ -53,6 +56,8 @@ class DatabaseTransactions:
                 ResultRows(connection),
                 ShadowRows(connection),
                 JobRows(connection),
+                ForwardingRows(connection),
+                CircuitRows(connection),
                 ReadingRows(connection),
                 AuditRows(connection),
             )

@@ -90,11 +90,18 @@ class ResultRows:
         )
         return self.connection.execute(statement).one_or_none() is not None
 
-    def mark_delivered(self, uid: SopInstanceUid, destination: str, at: datetime) -> None:
-        self._mark(uid, destination, {"state": "delivered", "delivered_at": at, "last_error": ""})
+    def awaits_delivery(self, uid: SopInstanceUid, destination: str) -> bool:
+        where = (deliveries.c.sop_instance_uid == uid, deliveries.c.destination == destination)
+        return self.connection.scalar(select(deliveries.c.state).where(*where)) == "planned"
 
-    def mark_undeliverable(self, uid: SopInstanceUid, destination: str, reason: str) -> None:
-        self._mark(uid, destination, {"state": "refused", "last_error": reason})
+    def note_attempt(self, uid: SopInstanceUid, destination: str, error: str, at: datetime) -> None:
+        self._mark(uid, destination, at, {"last_error": error})
+
+    def mark_delivered(self, uid: SopInstanceUid, destination: str, at: datetime) -> None:
+        self._mark(uid, destination, at, {"state": "delivered", "delivered_at": at, "last_error": ""})
+
+    def mark_undeliverable(self, uid: SopInstanceUid, destination: str, reason: str, at: datetime) -> None:
+        self._mark(uid, destination, at, {"state": "refused", "last_error": reason})
 
     def all_delivered(self, uid: StudyInstanceUid, revision: int) -> bool:
         delivered = func.bool_and(deliveries.c.state == "delivered")
@@ -105,9 +112,10 @@ class ResultRows:
         )
         return bool(self.connection.execute(query).scalar_one())
 
-    def _mark(self, uid: SopInstanceUid, destination: str, values: dict[str, Any]) -> None:
+    def _mark(self, uid: SopInstanceUid, destination: str, at: datetime, values: dict[str, Any]) -> None:
         where = (deliveries.c.sop_instance_uid == uid, deliveries.c.destination == destination)
-        self.connection.execute(update(deliveries).where(*where).values(values))
+        tried = {"attempts": deliveries.c.attempts + 1, "last_try_at": at}
+        self.connection.execute(update(deliveries).where(*where).values(values | tried))
 
 
 def recorded_from_row(row: Row[Any]) -> RecordedAnalysis:

@@ -167,6 +167,35 @@ deliveries = Table(
     Column("state", Text, nullable=False),
     Column("last_error", Text, nullable=False, server_default=""),
     Column("delivered_at", _MOMENT),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("planned_at", _MOMENT, nullable=False, server_default=text("now()")),
+    Column("last_try_at", _MOMENT),
+)
+
+forwardings = Table(
+    "forwardings",
+    metadata,
+    Column("sop_instance_uid", Text, ForeignKey("instances.sop_instance_uid"), primary_key=True),
+    Column("destination", Text, primary_key=True),
+    Column("study_instance_uid", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("last_error", Text, nullable=False, server_default=""),
+    Column("delivered_at", _MOMENT),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("planned_at", _MOMENT, nullable=False, server_default=text("now()")),
+    Column("last_try_at", _MOMENT),
+    Column("sent_transfer_syntax_uid", Text),
+    Index("forwardings_of_study", "study_instance_uid", "destination"),
+    Index("forwardings_open", "destination", postgresql_where=text("state <> 'delivered'")),
+)
+
+destination_circuits = Table(
+    "destination_circuits",
+    metadata,
+    Column("destination", Text, primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("retry_at", _MOMENT),
+    Column("last_error", Text, nullable=False),
 )
 
 study_changes = Table(

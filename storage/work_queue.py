@@ -1,6 +1,7 @@
 """Jobs as rows: deferred in the transaction of the rows that need them, run by procrastinate's workers."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
@@ -17,12 +18,27 @@ DELIVERY_TASK = "deliver_result"
 SHADOW_TASK = "watch_study"
 BEHIND_ALL = -100
 """The priority of work that nobody waits for; procrastinate takes the higher number first."""
+FORWARDING_TASK = "forward_originals"
 
 _DEFER = text(
     "SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(:queue, :task, :priority, NULL, NULL, CAST(:args AS jsonb), NULL)]"
     "::procrastinate_job_to_defer_v1[])"
 )
 _DEFER_IN_SHADOW = text(f"{_DEFER.text} WHERE EXISTS (SELECT FROM models WHERE state = 'shadow')")
+
+_HASTEN = text(
+    "UPDATE procrastinate_jobs SET scheduled_at = NULL"
+    " WHERE queue_name = :queue AND status = 'todo' AND scheduled_at > now()"
+)
+_ADOPT = text(
+    "UPDATE procrastinate_jobs SET queue_name = :queue"
+    " WHERE starts_with(queue_name, :queue || ':') AND queue_name <> ALL(:known) AND status = 'todo'"
+)
+
+
+def queue_of(destination: str) -> str:
+    """Return the name of the queue that holds what goes to `destination`, and nothing else."""
+    return f"{DELIVERY_QUEUE}:{destination}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +54,23 @@ class JobRows:
         self._defer(DELIVERY_QUEUE, REPORT_TASK, priority, study_instance_uid=uid, revision=revision)
 
     def defer_delivery(self, uid: SopInstanceUid, destination: str, priority: Priority) -> None:
-        self._defer(DELIVERY_QUEUE, DELIVERY_TASK, priority, sop_instance_uid=uid, destination=destination)
+        queue = queue_of(destination)
+        self._defer(queue, DELIVERY_TASK, priority, sop_instance_uid=uid, destination=destination)
+
+    def defer_forwarding(self, uid: StudyInstanceUid, destination: str, priority: Priority) -> None:
+        queue = queue_of(destination)
+        self._defer(queue, FORWARDING_TASK, priority, study_instance_uid=uid, destination=destination)
+
+    def hasten(self, destination: str) -> None:
+        self.connection.execute(_HASTEN, {"queue": queue_of(destination)})
+
+    def adopt_all_but(self, destinations: Sequence[str]) -> int:
+        """Move the jobs of destinations that the settings no longer name to the common queue; return how many.
+
+        Without it nobody would ever take them up; there each is refused with the reason, and shown.
+        """
+        known = [queue_of(one) for one in destinations]
+        return self.connection.execute(_ADOPT, {"queue": DELIVERY_QUEUE, "known": known}).rowcount
 
     def defer_shadow(self, uid: StudyInstanceUid, revision: int) -> None:
         args = json.dumps({"study_instance_uid": uid, "revision": revision})

@@ -41,6 +41,8 @@ class AuditAction(StrEnum):
     PLAN_LOCKED = "plan_locked"
     VERDICT_REACHED = "verdict_reached"
     MODEL_ACTIVATED = "model_activated"
+    DELIVERIES_REPLAYED = "deliveries_replayed"
+    IMAGES_REMOVED = "images_removed"
 
 
 @dataclass(frozen=True, slots=True)

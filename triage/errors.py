@@ -1,5 +1,7 @@
 """Everything that can go wrong, as one tree: each class says whether trying again can help."""
 
+from datetime import datetime
+
 
 class AcuityError(Exception):
     """Base of every error that Acuity raises on purpose; the message names object, value found and value needed."""
@@ -53,6 +55,10 @@ class UnsupportedPixels(PermanentError):
     """The pixel data cannot be decoded or is of a kind that no reader here understands."""
 
 
+class CannotDeidentify(PermanentError):
+    """An object may say who it is of in a place that cannot be cleaned."""
+
+
 class InvalidBundle(PermanentError):
     """A model bundle is incomplete, damaged or contradicts itself."""
 
@@ -99,6 +105,14 @@ class StoreUnavailable(RetriableError):
 
 class DestinationUnavailable(RetriableError):
     """A destination did not accept a result now: no connection, no association, or a transient status."""
+
+
+class DestinationPaused(DestinationUnavailable):
+    """A destination failed several times in a row, so nobody tries it before `retry_at`."""
+
+    def __init__(self, message: str, retry_at: datetime) -> None:
+        super().__init__(message)
+        self.retry_at = retry_at
 
 
 class DestinationRefused(PermanentError):

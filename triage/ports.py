@@ -1,12 +1,14 @@
 """What the workflow needs from the world outside, each need as one small Protocol."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from triage.audit import AuditEvent
+from triage.circuit import Circuit
+from triage.errors import PermanentError, RetriableError
 from triage.findings import Analysis, ModelIdentity
 from triage.identifiers import Sha256, SopInstanceUid, StudyInstanceUid
 from triage.priority import Priority
@@ -106,10 +108,16 @@ class ResultStore(Protocol):
     def add_delivery(self, uid: SopInstanceUid, destination: str) -> bool:
         """Plan a delivery; False when it was planned before."""
 
+    def awaits_delivery(self, uid: SopInstanceUid, destination: str) -> bool:
+        """Return whether the planned delivery is neither confirmed nor refused."""
+
+    def note_attempt(self, uid: SopInstanceUid, destination: str, error: str, at: datetime) -> None:
+        """Note that the destination did not take the object at `at`, and why."""
+
     def mark_delivered(self, uid: SopInstanceUid, destination: str, at: datetime) -> None:
         """Note that the destination has confirmed the object."""
 
-    def mark_undeliverable(self, uid: SopInstanceUid, destination: str, reason: str) -> None:
+    def mark_undeliverable(self, uid: SopInstanceUid, destination: str, reason: str, at: datetime) -> None:
         """Note that the destination refused the object for good."""
 
     def all_delivered(self, uid: StudyInstanceUid, revision: int) -> bool:
@@ -124,6 +132,11 @@ class WorkQueue(Protocol):
     def defer_reports(self, uid: StudyInstanceUid, revision: int, priority: Priority) -> None: ...
 
     def defer_delivery(self, uid: SopInstanceUid, destination: str, priority: Priority) -> None: ...
+
+    def defer_forwarding(self, uid: StudyInstanceUid, destination: str, priority: Priority) -> None: ...
+
+    def hasten(self, destination: str) -> None:
+        """Make every job that waits for `destination` due now."""
 
     def defer_shadow(self, uid: StudyInstanceUid, revision: int) -> None:
         """Defer the job for the models in the shadow, behind everything else; nothing where there is none."""
@@ -146,6 +159,52 @@ class ShadowStore(Protocol):
 
     def record(self, answer: ShadowAnswer) -> None:
         """Keep an answer; a second one of the same model on the same revision changes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredOriginal:
+    """An instance as it was received, to be sent on."""
+
+    sop_instance_uid: SopInstanceUid
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class SentOriginal:
+    """What became of one original: in which transfer syntax it went, and why not where `error` says so."""
+
+    sop_instance_uid: SopInstanceUid
+    transfer_syntax_uid: str
+    error: RetriableError | PermanentError | None = None
+
+
+class ForwardingStore(Protocol):
+    """The ledger of originals, one entry for each instance and destination; same transaction rule as StudyStore."""
+
+    def plan(self, uid: StudyInstanceUid, destination: str) -> int:
+        """Plan every instance of the study that was not planned before, and return how many there are."""
+
+    def waiting(self, uid: StudyInstanceUid, destination: str) -> Sequence[StoredOriginal]:
+        """Return the planned instances of the study that are neither delivered nor refused."""
+
+    def note(self, sent: SentOriginal, destination: str, at: datetime) -> None:
+        """Keep what became of one instance."""
+
+    def note_all(
+        self, uids: Sequence[str], destination: str, error: RetriableError | PermanentError, at: datetime
+    ) -> None:
+        """Keep that none of the instances was taken, and why."""
+
+
+class CircuitStore(Protocol):
+    """What is known of the ways to destinations; same transaction rule as StudyStore."""
+
+    def get(self, destination: str) -> Circuit:
+        """Return the circuit, locked until the transaction ends where it is known; a closed one where it is not."""
+
+    def save(self, circuit: Circuit) -> None: ...
 
 
 class ReadingStore(Protocol):
@@ -185,6 +244,12 @@ class Records(Protocol):
 
     @property
     def queue(self) -> WorkQueue: ...
+
+    @property
+    def forwardings(self) -> ForwardingStore: ...
+
+    @property
+    def circuits(self) -> CircuitStore: ...
 
     @property
     def reading(self) -> ReadingStore: ...
@@ -247,6 +312,18 @@ class ResultSender(Protocol):
 
     def send(self, result: ResultObject, destination: str) -> None:
         """Return when the destination has confirmed the object; raises DestinationUnavailable, DestinationRefused."""
+
+
+class OriginalSender(Protocol):
+    """Sends received instances to other archives, byte for byte where the archive takes their transfer syntax."""
+
+    def send_originals(self, originals: Sequence[StoredOriginal], destination: str) -> Iterator[SentOriginal]:
+        """Yield what became of each original as soon as it is known.
+
+        Raises:
+            DestinationUnavailable: no association, or it ended; what was not yielded was not confirmed.
+            DestinationRefused: the destination is unknown, does not know us, or takes none of them.
+        """
 
 
 @dataclass(frozen=True, slots=True)

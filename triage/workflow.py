@@ -4,7 +4,13 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from triage.errors import InvalidGeometry, PermanentError, StatusNotAllowed
+from triage.errors import (
+    DestinationPaused,
+    DestinationUnavailable,
+    InvalidGeometry,
+    PermanentError,
+    StatusNotAllowed,
+)
 from triage.findings import AiState, Analysis, ModelIdentity
 from triage.identifiers import Sha256, SopInstanceUid, StudyInstanceUid
 from triage.ports import (
@@ -306,12 +312,20 @@ class Delivery:
             DestinationUnavailable: the queue tries again later.
         """
         with self.transactions.begin() as records:
+            if not records.results.awaits_delivery(uid, destination):
+                return
             result = records.results.get_object(uid)
         try:
             self.sender.send(result, destination)
+        except DestinationPaused:
+            raise
+        except DestinationUnavailable as error:
+            with self.transactions.begin() as records:
+                records.results.note_attempt(uid, destination, str(error), self.clock.now())
+            raise
         except PermanentError as error:
             with self.transactions.begin() as records:
-                records.results.mark_undeliverable(uid, destination, str(error))
+                records.results.mark_undeliverable(uid, destination, str(error), self.clock.now())
             return
         with self.transactions.begin() as records:
             records.results.mark_delivered(uid, destination, self.clock.now())

@@ -23,6 +23,7 @@ _TYPES: dict[AuditAction, tuple[str, str, str]] = {
     AuditAction.IMAGES_VIEWED: ("110103", "DICOM Instances Accessed", "R"),
     AuditAction.AUDIT_VIEWED: ("110101", "Audit Log Used", "R"),
     AuditAction.ACCESS_REFUSED: ("110113", "Security Alert", "E"),
+    AuditAction.IMAGES_REMOVED: ("110105", "DICOM Study Deleted", "D"),
     AuditAction.ACCOUNT_CHANGED: ("110137", "User Security Attributes Changed", "U"),
 }
 _OTHERS = ("110100", "Application Activity", "U")

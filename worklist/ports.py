@@ -301,6 +301,17 @@ class Incidents(Protocol):
         """Keep that somebody has "acknowledged", "closed" or "reopened" an incident; raises ActNotPossible."""
 
 
+class DeliveryLedger(Protocol):
+    """Every delivery of results and originals; rows as `worklist.routes.deliveries` shows them."""
+
+    def newest(self, most: int, failed: bool = False, destination: str = "") -> Sequence[object]: ...
+
+    def destinations(self) -> Sequence[object]: ...
+
+    def replay(self, destination: str, uid: str, actor: Actor, at: datetime) -> int:
+        """Plan again what was refused, and return how many; raises ActNotPossible."""
+
+
 class StageTimes(Protocol):
     """How long one stage took over the last hour, in seconds."""
 
@@ -364,5 +375,6 @@ class WorklistServices:
     files: ImageFiles
     frames: Frames
     evidence: Evidence
+    deliveries: DeliveryLedger
     localising: frozenset[str]
     """The models whose display policy lets the page show where they see something."""

@@ -17,6 +17,7 @@ from storage.accounts import AccountRows
 from storage.audit import AuditTrail
 from storage.change_feed import ChangeListener
 from storage.database import DatabaseTransactions
+from storage.deliveries import DeliveryLedger
 from storage.evidence import EvidenceRows
 from storage.images import ImageFiles
 from storage.incidents import IncidentReader
@@ -283,6 +284,7 @@ def services_on(engine: Engine) -> WorklistServices:
         files=ImageFiles(engine),
         frames=FrameReader(),
         evidence=EvidenceRows(engine),
+        deliveries=DeliveryLedger(engine),
         localising=frozenset({ICH.name}),
     )
 

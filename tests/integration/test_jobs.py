@@ -10,7 +10,7 @@ from sqlalchemy import text
 from deploy.delivery_worker import add_tasks
 from deploy.jobs import BackOff, open_queue, take_up_lost_jobs
 from deploy.triage_worker import add_task
-from storage.work_queue import DELIVERY_QUEUE, TRIAGE_QUEUE
+from storage.work_queue import TRIAGE_QUEUE, queue_of
 from tests.builders import STUDY
 from triage.errors import DestinationRefused, DestinationUnavailable, StoreUnavailable
 from triage.identifiers import SopInstanceUid
@@ -93,7 +93,7 @@ def test_a_delivery_is_tried_again_while_the_destination_is_away(transactions, d
     queue, steps = open_queue(database_url), Steps(DestinationUnavailable("PACS: no association"))
     add_tasks(queue, steps)
 
-    work_once(queue, DELIVERY_QUEUE)
+    work_once(queue, queue_of("PACS"))
 
     assert steps.asked == [("deliver_result", "2.25.7", "PACS")]
     assert job(engine).status == "todo"

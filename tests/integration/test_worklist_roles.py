@@ -23,6 +23,8 @@ NEEDED = {
     ("GET", f"{STUDY}/images/{{sop_instance_uid}}/frames/{{number}}"): IMAGES,
     ("GET", "/api/v1/incidents"): Permission.SEE_INCIDENTS,
     ("POST", "/api/v1/incidents/acts"): Permission.HANDLE_INCIDENTS,
+    ("GET", "/api/v1/deliveries"): Permission.SEE_INCIDENTS,
+    ("POST", "/api/v1/deliveries/replay"): Permission.HANDLE_INCIDENTS,
     ("GET", "/api/v1/audit"): Permission.SEE_AUDIT,
     ("GET", "/api/v1/validations"): Permission.SEE_VALIDATIONS,
     ("GET", "/api/v1/validations/{kind}/{number}/report"): Permission.SEE_VALIDATIONS,

@@ -1,0 +1,248 @@
+"""Deliveries on real parts: DCMTK and Orthanc as destinations, the ledger in the database, what comes back later."""
+
+import asyncio
+import hashlib
+from pathlib import Path
+
+import pytest
+from pydicom import dcmread, examples
+from pydicom.uid import JPEG2000Lossless, RLELossless
+from sqlalchemy import text
+
+from deploy.delivery_worker import add_forwarding
+from deploy.jobs import open_queue
+from dicom_gateway.originals import DicomOriginalSender
+from dicom_gateway.sender import Destination, DicomSender, SenderLimits
+from storage.deliveries import DeliveryLedger
+from storage.instances import list_instances
+from storage.work_queue import queue_of
+from tests.integration.test_sender import asked, free_port, loopback, needs, path_of, running, running_orthanc
+from triage.audit import PLATFORM
+from triage.circuit_breaker import CircuitBreaker
+from triage.errors import ActNotPossible, DestinationPaused, DestinationUnavailable
+from triage.forwarding import Forwarding, plan_forwarding
+from triage.identifiers import StudyInstanceUid
+from triage.priority import Priority
+
+QUICK = SenderLimits(connect_s=2, association_s=20, answer_s=20, silence_s=20)
+SLICES = 6
+UID = StudyInstanceUid("2.25.77001")
+
+
+def head_of(number: int, path: Path, syntax: str | None = None) -> Path:
+    """Write slice `number` of a small CT study."""
+    image = dcmread(examples.get_path("ct"))
+    image.StudyInstanceUID, image.SeriesInstanceUID = UID, f"{UID}.1"
+    image.SOPInstanceUID = image.file_meta.MediaStorageSOPInstanceUID = f"{UID}.1.{number}"
+    image.InstanceNumber = number
+    if syntax:
+        image.compress(syntax, generate_instance_uid=False)
+    image.save_as(path)
+    return path
+
+
+def data_set_digest(path: Path) -> str:
+    content = path.read_bytes()
+    meta_length = int.from_bytes(content[140:144], "little")
+    return hashlib.sha256(content[144 + meta_length :]).hexdigest()
+
+
+@pytest.fixture
+def received(start_receiver, dcmtk, engine, tmp_path):
+    """A study of six slices that a real receiver took, compressed where `syntax` says so; gives their digests."""
+
+    def send(syntax: str | None = None, option: str = "--propose-lossless") -> dict[str, str]:
+        receiver = start_receiver()
+        files = [head_of(number, tmp_path / f"slice{number}.dcm", syntax) for number in range(SLICES)]
+        options = ["--no-halt", "--required", option] if syntax else ["--no-halt"]
+        done = dcmtk("storescu", *options, "127.0.0.1", receiver.port, *files)
+        assert done.returncode == 0, done.stderr
+        return {one["sop_instance_uid"]: one["sha256"] for one in list_instances(engine)}
+
+    return send
+
+
+@pytest.fixture
+def forwarding_to(transactions, clock):
+    def to(*destinations: Destination) -> Forwarding:
+        sender = DicomOriginalSender(DicomSender(destinations, "ACUITY", QUICK))
+        return Forwarding(transactions, clock, sender, CircuitBreaker(transactions, clock, lambda: 1.0))
+
+    return to
+
+
+def plan(transactions, destination: str = "pacs") -> int:
+    with transactions.begin() as records:
+        return plan_forwarding(records, UID, destination, Priority.ROUTINE)
+
+
+def states(engine, destination: str = "pacs") -> list[str]:
+    return sorted(one.state for one in DeliveryLedger(engine).newest(100, destination=destination))
+
+
+def storescp(folder: Path, port: int, *options: str):
+    folder.mkdir(exist_ok=True)
+    command = [str(path_of("storescp")), "--aetitle", "PEER", *options, "--output-directory", str(folder), str(port)]
+    return running(command, loopback(port), folder)
+
+
+def stored_digests(folder: Path) -> dict[str, str]:
+    return {str(dcmread(path).SOPInstanceUID): data_set_digest(path) for path in folder.iterdir()}
+
+
+@needs("storescp")
+def test_originals_arrive_byte_for_byte_and_once(received, forwarding_to, transactions, engine, tmp_path):
+    sent = received()
+    assert (plan(transactions), plan(transactions)) == (SLICES, 0)
+
+    with storescp(tmp_path / "pacs", free_port(), "--bit-preserving") as peer:
+        forwarding_to(peer.destination).forward(UID, "pacs")
+        first = {path.name: path.stat().st_mtime_ns for path in peer.folder.iterdir()}
+        forwarding_to(peer.destination).forward(UID, "pacs")
+
+        assert stored_digests(peer.folder) == sent
+        assert {path.name: path.stat().st_mtime_ns for path in peer.folder.iterdir()} == first
+    assert states(engine) == ["delivered"] * SLICES
+
+
+@needs("Orthanc")
+@pytest.mark.parametrize("syntax", [RLELossless, JPEG2000Lossless])
+def test_orthanc_gets_compressed_originals_as_they_are(syntax, received, forwarding_to, transactions, tmp_path):
+    option = "--propose-rle" if syntax == RLELossless else "--propose-j2k-lossless"
+    sent = received(syntax, option)
+    plan(transactions)
+
+    with running_orthanc(tmp_path / "orthanc") as peer:
+        forwarding_to(peer.destination).forward(UID, "pacs")
+
+        kept = asked(peer, "/instances?expand")
+        assert {one["MainDicomTags"]["SOPInstanceUID"] for one in kept} == set(sent)
+        syntaxes = {asked(peer, f"/instances/{one['ID']}/header")["0002,0010"]["Value"] for one in kept}
+    assert {one.strip("\0") for one in syntaxes} == {syntax}
+
+
+@needs("storescp")
+def test_what_refuses_the_syntax_gets_it_decoded(received, forwarding_to, transactions, engine, tmp_path):
+    received(RLELossless, "--propose-rle")
+    plan(transactions)
+
+    with storescp(tmp_path / "plain", free_port(), "+xe") as peer:
+        forwarding_to(peer.destination).forward(UID, "pacs")
+
+        images = [dcmread(path) for path in peer.folder.iterdir()]
+    expected = dcmread(examples.get_path("ct"))
+    assert {one.SOPInstanceUID for one in images} == {f"{UID}.1.{number}" for number in range(SLICES)}
+    assert all((one.pixel_array == expected.pixel_array).all() for one in images)
+    assert {one.sent_transfer_syntax_uid for one in DeliveryLedger(engine).newest(100)} == {"1.2.840.10008.1.2.1"}
+
+
+@needs("storescp")
+def test_a_destination_that_was_down_is_tried_later_and_holds_up_no_other(
+    received, forwarding_to, transactions, clock, engine, tmp_path
+):
+    received()
+    port = free_port()
+    down = Destination("down", "PEER", "127.0.0.1", port, frozenset())
+    plan(transactions, "down")
+    plan(transactions, "pacs")
+
+    with storescp(tmp_path / "up", free_port()) as peer:
+        forwarding = forwarding_to(down, peer.destination)
+        for _ in range(3):
+            with pytest.raises(DestinationUnavailable, match="no connection"):
+                forwarding.forward(UID, "down")
+        # The circuit is open now: nothing is tried for five seconds, and the other destination gets its images.
+        with pytest.raises(DestinationPaused, match="after 3 failures"):
+            forwarding.forward(UID, "down")
+        forwarding.forward(UID, "pacs")
+    assert (states(engine, "pacs"), states(engine, "down")) == (["delivered"] * SLICES, ["planned"] * SLICES)
+    (waiting, *_) = DeliveryLedger(engine).newest(1, destination="down")
+    assert (waiting.attempts, "no connection" in waiting.last_error) == (3, True)
+
+    clock.forward(seconds=5)
+    with storescp(tmp_path / "back", port, "--bit-preserving"):
+        forwarding.forward(UID, "down")
+    assert states(engine, "down") == ["delivered"] * SLICES
+    (state,) = [one for one in DeliveryLedger(engine).destinations() if one.name == "down"]
+    assert (state.failures, state.retry_at, state.delivered) == (0, None, SLICES)
+
+
+def test_only_one_tries_a_destination_that_was_away(transactions, clock):
+    breaker = CircuitBreaker(transactions, clock, lambda: 1.0)
+    for _ in range(3):
+        with pytest.raises(DestinationUnavailable), breaker.reached("pacs"):
+            raise DestinationUnavailable("away")
+    clock.forward(seconds=5)
+
+    with pytest.raises(DestinationUnavailable, match="still"), breaker.reached("pacs"):
+        with pytest.raises(DestinationPaused), breaker.reached("pacs"):
+            pytest.fail("a second one was let through")
+        raise DestinationUnavailable("still away")
+
+    clock.forward(seconds=9.9)
+    with pytest.raises(DestinationPaused), breaker.reached("pacs"):
+        pass
+    clock.forward(seconds=0.1)
+    with breaker.reached("pacs"):
+        pass
+
+
+@needs("storescp")
+def test_an_abort_in_the_middle_loses_nothing(received, forwarding_to, transactions, engine, tmp_path):
+    sent = received()
+    plan(transactions)
+    port = free_port()
+
+    with storescp(tmp_path / "pacs", port, "--bit-preserving", "--abort-after") as peer:
+        with pytest.raises(DestinationUnavailable, match="aborted"):
+            forwarding_to(peer.destination).forward(UID, "pacs")
+        assert "delivered" not in states(engine)
+    with storescp(tmp_path / "pacs", port, "--bit-preserving") as peer:
+        forwarding_to(peer.destination).forward(UID, "pacs")
+        assert stored_digests(peer.folder) == sent
+    assert states(engine) == ["delivered"] * SLICES
+
+
+@needs("Orthanc")
+def test_a_refusal_for_good_is_a_dead_letter_until_it_is_replayed(
+    received, forwarding_to, transactions, engine, clock, database_url, tmp_path
+):
+    received()
+    plan(transactions)
+    ledger = DeliveryLedger(engine)
+    with running_orthanc(tmp_path / "orthanc") as peer:
+        forwarding_to(loopback(peer.destination.port, "NOBODY")).forward(UID, "pacs")
+
+        assert states(engine) == ["refused"] * SLICES
+        assert "called AE title not recognised" in ledger.newest(1, failed=True)[0].last_error
+        with engine.begin() as connection:
+            connection.execute(text("DELETE FROM procrastinate_jobs"))
+        (one, *_) = ledger.newest(1)
+        assert ledger.replay("pacs", one.sop_instance_uid, PLATFORM, clock.now()) == 1
+        assert ledger.replay("pacs", "", PLATFORM, clock.now()) == SLICES - 1
+        queue = open_queue(database_url)
+        add_forwarding(queue, forwarding_to(peer.destination))
+        work(queue)
+        assert len(asked(peer, "/instances")) == SLICES
+    assert states(engine) == ["delivered"] * SLICES
+    with pytest.raises(ActNotPossible, match="no refused delivery"):
+        ledger.replay("pacs", one.sop_instance_uid, PLATFORM, clock.now())
+
+
+def work(queue) -> None:
+    async def run() -> None:
+        async with queue.open_async():
+            await queue.run_worker_async(queues=[queue_of("pacs")], wait=False, install_signal_handlers=False)
+
+    asyncio.run(run())
+
+
+def test_jobs_of_a_destination_that_is_no_longer_in_the_settings_are_taken_up(transactions, engine):
+    with transactions.begin() as records:
+        records.queue.defer_forwarding(UID, "attic", Priority.ROUTINE)
+        records.queue.defer_forwarding(UID, "pacs", Priority.ROUTINE)
+        assert records.queue.adopt_all_but(["pacs"]) == 1
+
+    with engine.connect() as connection:
+        queues = connection.scalars(text("SELECT queue_name FROM procrastinate_jobs ORDER BY 1")).all()
+    assert queues == ["delivery", "delivery:pacs"]
