@@ -8,6 +8,7 @@ import structlog
 from procrastinate import App
 
 from deploy.clock import SystemClock
+from deploy.dimse_services import add_commitment_tasks, committing_of, confirming
 from deploy.jobs import BackOff, open_queue, run_worker
 from deploy.process import process
 from deploy.settings import Settings
@@ -31,7 +32,10 @@ def run(options: argparse.Namespace) -> int:
         writer = DicomReportWriter(own.settings.home / "results", time_zone=zone)
         transactions = DatabaseTransactions(connect(own.database_url))
         queue = open_queue(own.database_url)
-        add_tasks(queue, Delivery(transactions, SystemClock(), writer, sender_of(own.settings)))
+        add_tasks(
+            queue, Delivery(transactions, SystemClock(), writer, sender_of(own.settings), confirming(own.settings))
+        )
+        add_commitment_tasks(queue, committing_of(own.settings, transactions.engine, sender_of(own.settings)))
         log.info("working", queue=DELIVERY_QUEUE)
         asyncio.run(run_worker(queue, DELIVERY_QUEUE, DELIVERIES_AT_ONCE))
     return 0

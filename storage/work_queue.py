@@ -13,6 +13,8 @@ DELIVERY_QUEUE = "delivery"
 TRIAGE_TASK = "triage_study"
 REPORT_TASK = "write_reports"
 DELIVERY_TASK = "deliver_result"
+CONFIRMATION_TASK = "confirm_delivery"
+COMMITMENT_TASK = "report_commitment"
 
 _DEFER = text(
     "SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(:queue, :task, :priority, NULL, NULL, CAST(:args AS jsonb), NULL)]"
@@ -34,6 +36,13 @@ class JobRows:
 
     def defer_delivery(self, uid: SopInstanceUid, destination: str, priority: Priority) -> None:
         self._defer(DELIVERY_QUEUE, DELIVERY_TASK, priority, sop_instance_uid=uid, destination=destination)
+
+    def defer_confirmation(self, uid: SopInstanceUid, destination: str, priority: Priority) -> None:
+        self._defer(DELIVERY_QUEUE, CONFIRMATION_TASK, priority, sop_instance_uid=uid, destination=destination)
+
+    def defer_commitment(self, ae_title: str, transaction_uid: str) -> None:
+        task = {"ae_title": ae_title, "transaction_uid": transaction_uid}
+        self._defer(DELIVERY_QUEUE, COMMITMENT_TASK, Priority.ROUTINE, **task)
 
     def _defer(self, queue: str, task: str, priority: Priority, **args: str | int) -> None:
         # procrastinate takes the higher number first, the bands count downwards.
