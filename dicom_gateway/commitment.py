@@ -75,9 +75,10 @@ class CommitmentService:
     def _reported(self, exchange: Exchange) -> ServiceStatus:
         report = exchange.data_set()
         failed = tuple(
-            (_reference(item), int(item.get("FailureReason") or 0)) for item in report.get("FailedSOPSequence") or ()
+            (reference_of(item), int(item.get("FailureReason") or 0)) for item in report.get("FailedSOPSequence") or ()
         )
-        committed = tuple(_references(report, "ReferencedSOPSequence")) if "ReferencedSOPSequence" in report else ()
+        # Where nothing is committed some peers, Orthanc among them, send the sequence empty.
+        committed = tuple(reference_of(item) for item in report.get("ReferencedSOPSequence") or ())
         answer = Commitment(_transaction_of(report), committed, failed)
         # The transaction's UID is random and known to the destination alone: whoever names it was asked.
         if self.book.answered(answer):
@@ -132,21 +133,23 @@ def _judge(peer: Destination, what: str, status: Dataset) -> None:
 
 
 def _transaction_of(data_set: Dataset) -> str:
-    return _uid(data_set, "TransactionUID")
+    return uid_of(data_set, "TransactionUID")
 
 
-def _references(data_set: Dataset, keyword: str) -> list[Reference]:
-    found = [_reference(item) for item in data_set.get(keyword) or ()]
+def _references(request: Dataset) -> list[Reference]:
+    found = [reference_of(item) for item in request.get("ReferencedSOPSequence") or ()]
     if not found:
-        raise UnreadableInstance(f"{keyword} is empty, at least one instance is needed")
+        raise UnreadableInstance("ReferencedSOPSequence is empty, at least one instance is needed")
     return found
 
 
-def _reference(item: Dataset) -> Reference:
-    return Reference(_uid(item, "ReferencedSOPClassUID"), _uid(item, "ReferencedSOPInstanceUID"))
+def reference_of(item: Dataset) -> Reference:
+    """Return the instance that an item of a sequence names; raises UnreadableInstance."""
+    return Reference(uid_of(item, "ReferencedSOPClassUID"), uid_of(item, "ReferencedSOPInstanceUID"))
 
 
-def _uid(data_set: Dataset, keyword: str) -> str:
+def uid_of(data_set: Dataset, keyword: str) -> str:
+    """Return a UID of the data set; raises UnreadableInstance where it is absent or none."""
     value = str(data_set.get(keyword) or "")
     if not value or len(value) > 64 or not set(value) <= set("0123456789."):
         raise UnreadableInstance(f"{keyword}: a UID of at most 64 digits and dots is needed")
