@@ -256,7 +256,7 @@ class Triage:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Step 9: what the models said goes back to PACS and others; who is in `confirming` is asked whether it keeps it."""
+    """Step 9: what the models said goes back to PACS and others; `confirming` are those asked whether they keep it."""
 
     transactions: Transactions
     clock: Clock
