@@ -67,9 +67,7 @@ class CommitmentService:
         if exchange.request.sop_instance_uid != COMMITMENT_INSTANCE:
             return ServiceStatus.NO_SUCH_INSTANCE
         request = exchange.data_set()
-        self.book.requested(
-            peer.ae_title, host, _transaction_of(request), _references(request, "ReferencedSOPSequence")
-        )
+        self.book.requested(peer.ae_title, host, _transaction_of(request), _references(request))
         return ServiceStatus.DONE
 
     def _reported(self, exchange: Exchange) -> ServiceStatus:
