@@ -9,6 +9,7 @@ import structlog
 from procrastinate import App
 
 from deploy.clock import SystemClock
+from deploy.dimse_services import add_commitment_tasks, committing_of, confirming
 from deploy.jobs import BackOff, open_queue, run_workers
 from deploy.process import process
 from deploy.settings import Settings
@@ -41,8 +42,10 @@ def run(options: argparse.Namespace) -> int:
         queues = {DELIVERY_QUEUE: REPORTS_AT_ONCE} | {queue_of(name): DELIVERIES_AT_ONCE for name in names}
         queue = open_queue(own.database_url, len(queues))
         breaker = CircuitBreaker(transactions, SystemClock(), lambda: random.uniform(0.5, 1.0))
-        add_tasks(queue, Delivery(transactions, SystemClock(), writer, GuardedSender(sender, breaker)))
+        guarded = GuardedSender(sender, breaker)
+        add_tasks(queue, Delivery(transactions, SystemClock(), writer, guarded, confirming(own.settings)))
         add_forwarding(queue, Forwarding(transactions, SystemClock(), DicomOriginalSender(sender), breaker))
+        add_commitment_tasks(queue, committing_of(own.settings, transactions.engine, sender))
         with transactions.begin() as records:
             adopted = records.queue.adopt_all_but(names)
         log.info("working", queue=DELIVERY_QUEUE, destinations=len(names), adopted=adopted)

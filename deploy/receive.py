@@ -10,9 +10,9 @@ from sqlalchemy import Engine
 
 from deploy.bundles import offers_of
 from deploy.clock import SystemClock
+from deploy.dimse_services import peers_of, services_of
 from deploy.process import process
 from deploy.settings import DicomSection, Settings, TlsSection
-from dicom_gateway.peers import Peer, PeerList
 from dicom_gateway.receiver import Receiver, ReceiverSettings
 from dicom_gateway.spool import prepare_spool
 from dicom_gateway.upper_layer.association import Timeouts
@@ -42,8 +42,8 @@ def receiver_of(settings: Settings, engine: Engine) -> Receiver:
     """Return the DICOM door, not listening yet."""
     dicom = settings.file.dicom
     spool = prepare_spool(settings.home / "spool", int(settings.file.storage.min_free_gb * 1e9))
-    peers = PeerList(tuple(Peer(one.ae_title, one.host) for one in dicom.peers))
-    return Receiver(receiver_settings(dicom), peers, spool, receiving_of(settings, engine), IntakeRows(engine))
+    intake, notes, services = receiving_of(settings, engine), IntakeRows(engine), services_of(settings, engine)
+    return Receiver(receiver_settings(dicom), peers_of(settings), spool, intake, notes, services)
 
 
 def receiver_settings(dicom: DicomSection) -> ReceiverSettings:

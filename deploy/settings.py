@@ -24,10 +24,14 @@ class _Section(BaseModel):
 
 
 class PeerSection(_Section):
-    """One system that may store."""
+    """One system that may store, and what else it may."""
 
     ae_title: AeTitle = Field(description="AE title that the system calls with")
     host: str = Field(description="address that the system calls from")
+    port: Port = Field(0, description="DICOM port of the system, for commitment reports and C-MOVE; 0: it has none")
+    may_query: bool = Field(
+        False, description="the system may ask by C-FIND, and get by C-GET and C-MOVE, what is here"
+    )
 
 
 class TlsSection(_Section):
@@ -61,6 +65,9 @@ class DicomSection(_Section):
     echo_associations: int = Field(8, ge=1, le=100, description="associations kept for C-ECHO beside those that store")
     request_timeout_s: float = Field(10.0, gt=0, description="seconds from a connection to its association request")
     idle_timeout_s: float = Field(60.0, gt=0, description="seconds without a byte until an abort")
+    storage_commitment: bool = Field(
+        False, description="answer requests for storage commitment; a scanner may then delete what it sent"
+    )
     peers: tuple[PeerSection, ...] = Field((), description="who may store; empty: loopback may, nobody else")
     tls: TlsSection = TlsSection()
 
@@ -73,6 +80,7 @@ class DestinationSection(_Section):
     host: str = Field(description="address of the PACS")
     port: Port = Field(description="DICOM port of the PACS")
     send: frozenset[str] = Field(frozenset({"sr"}), description='kinds of result to send: "sr", "seg", "sc"')
+    confirm: bool = Field(False, description="ask the PACS by storage commitment whether it keeps what was delivered")
 
 
 class CompletenessSection(_Section):

@@ -76,10 +76,10 @@ class DicomOriginalSender:
             damaged = UnreadableInstance(f"instance {uid}: {type(error).__name__} on reading its file")
             return SentOriginal(uid, syntax, damaged)
         status = association.send_c_store(path)
-        error = error_of(peer, uid, status)
-        if error is not None and _ends_the_try(status):
-            raise error
-        return SentOriginal(uid, syntax, error)
+        refusal = error_of(peer, uid, status)
+        if refusal is not None and _ends_the_try(status):
+            raise refusal
+        return SentOriginal(uid, syntax, refusal)
 
 
 def _accepted(association: Association) -> set[tuple[str, str]]:

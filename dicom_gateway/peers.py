@@ -1,4 +1,4 @@
-"""Who may send: a list of AE titles with their hosts; anybody may ask for an echo."""
+"""Who may send and who may ask: a list of AE titles with their hosts; anybody may ask for an echo."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,10 +7,16 @@ from ipaddress import ip_address
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A system that may store, by its AE title and the address that it calls from."""
+    """A system that may store, by its AE title and the address that it calls from.
+
+    `port` is where it listens itself, 0 where it does not. Only with `may_query` may it ask what is here and have it
+    sent.
+    """
 
     ae_title: str
     host: str
+    port: int = 0
+    may_query: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,4 +28,12 @@ class PeerList:
     def may_store(self, ae_title: str, host: str) -> bool:
         if not self.peers:
             return ip_address(host).is_loopback
-        return Peer(ae_title.strip(), host) in self.peers
+        return self.find(ae_title, host) is not None
+
+    def find(self, ae_title: str, host: str) -> Peer | None:
+        """Return the listed system that calls by this name from this address."""
+        return next((one for one in self.peers if (one.ae_title, one.host) == (ae_title.strip(), host)), None)
+
+    def listening(self, ae_title: str) -> Peer | None:
+        """Return the listed system of this name that has a port of its own."""
+        return next((one for one in self.peers if one.ae_title == ae_title and one.port), None)

@@ -4,6 +4,7 @@ import itertools
 import socket
 import ssl
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -13,7 +14,7 @@ from pydicom import config
 from dicom_gateway.group_commit import GroupCommit, Intake
 from dicom_gateway.peers import PeerList
 from dicom_gateway.spool import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, Spool
-from dicom_gateway.storing import IntakeLog, Storing
+from dicom_gateway.storing import IntakeLog, Service, Storing
 from dicom_gateway.upper_layer.association import Association, Timeouts
 from dicom_gateway.upper_layer.connection import Connection
 from dicom_gateway.upper_layer.negotiation import OwnIdentity
@@ -42,12 +43,20 @@ class Receiver:
     """Listens on one port; several of them, in several processes, may share it (SO_REUSEPORT)."""
 
     def __init__(
-        self, settings: ReceiverSettings, peers: PeerList, spool: Spool, intake: Intake, intake_log: IntakeLog
+        self,
+        settings: ReceiverSettings,
+        peers: PeerList,
+        spool: Spool,
+        intake: Intake,
+        intake_log: IntakeLog,
+        services: Mapping[str, Service] | None = None,
     ) -> None:
         self._settings = settings
-        self._store = Storing(peers, spool, GroupCommit(spool, intake), intake_log)
+        self._store = Storing(peers, spool, GroupCommit(spool, intake), intake_log, services or {})
         self._slots = Slots(settings.limits)
-        self._own = OwnIdentity(IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, settings.longest_data_pdu)
+        self._own = OwnIdentity(
+            IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, settings.longest_data_pdu, tuple(services or ())
+        )
         self._listening: socket.socket | None = None
         self._lock = threading.Lock()
         self._served: dict[int, tuple[Connection, threading.Thread]] = {}

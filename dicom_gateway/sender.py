@@ -14,7 +14,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import UID, ImplicitVRLittleEndian
-from pynetdicom import AE, build_context
+from pynetdicom import AE, build_context, build_role
 from pynetdicom.association import Association
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # made at import from a table
 from pynetdicom.transport import AddressInformation, AssociationSocket
@@ -143,7 +143,7 @@ class DicomSender:
             raise DestinationUnavailable(f"{peer.name}: C-ECHO answered {_in_words(status)}, 0000H needed")
 
     def named(self, name: str) -> Destination:
-        """Return the destination of the settings; raises DestinationRefused."""
+        """Return the destination called `name`; raises DestinationRefused where there is none."""
         peer = next((one for one in self.destinations if one.name == name), None)
         if peer is None:
             known = ", ".join(one.name for one in self.destinations) or "none"
@@ -151,12 +151,16 @@ class DicomSender:
         return peer
 
     @contextmanager
-    def association(self, peer: Destination, contexts: Sequence[Context]) -> Iterator[Association]:
-        """Open an association with the presentation contexts that are needed, and release it at the end.
+    def association(
+        self, peer: Destination, contexts: Sequence[Context], as_provider: bool = False
+    ) -> Iterator[Association]:
+        """Open an association with a presentation context for each of `contexts`, and release it at the end.
+
+        With `as_provider` we are the provider of these SOP classes though we ask for the association.
 
         Raises:
-            DestinationUnavailable: no connection, no association, or it ended before a request was sent.
-            DestinationRefused: the destination does not know us, or accepts none of the contexts.
+            DestinationUnavailable: no connection, no association, or no answer in time.
+            DestinationRefused: the destination does not know us, or accepts none of `contexts`.
         """
         entity = _Entity(ae_title=self.calling_ae_title)
         entity.implementation_class_uid = UID(IMPLEMENTATION_CLASS_UID)
@@ -167,7 +171,8 @@ class DicomSender:
         entity.network_timeout = self.limits.silence_s
         entity.requested_contexts = [build_context(name, list(syntaxes)) for name, syntaxes in contexts]
         try:
-            association = entity.associate(peer.host, peer.port, ae_title=peer.ae_title)
+            roles = [build_role(uid, scp_role=True) for uid, _ in contexts] if as_provider else []
+            association = entity.associate(peer.host, peer.port, ae_title=peer.ae_title, ext_neg=list(roles))
         except socket.gaierror as error:
             raise DestinationUnavailable(f"{peer.name}: host {peer.host} cannot be resolved") from error
         try:

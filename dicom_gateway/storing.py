@@ -1,7 +1,8 @@
 """What becomes of an instance that arrives: Success only when it is safe, otherwise the status that is true."""
 
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import uuid4
 
@@ -11,10 +12,13 @@ from dicom_gateway.group_commit import Candidate, GroupCommit
 from dicom_gateway.headers import read_instance
 from dicom_gateway.peers import PeerList
 from dicom_gateway.spool import Claim, SealedFile, Spool, UnfinishedFile
-from dicom_gateway.statuses import StoreStatus
-from dicom_gateway.upper_layer.association import StoreService
+from dicom_gateway.statuses import StoreStatus, failure_status
+from dicom_gateway.upper_layer.association import UNRECOGNISED_OPERATION, Services
 from dicom_gateway.upper_layer.commands import Request
+from dicom_gateway.upper_layer.connection import ReadEnded
+from dicom_gateway.upper_layer.exchange import Exchange
 from dicom_gateway.upper_layer.negotiation import AcceptedContext
+from dicom_gateway.upper_layer.pdus import ConnectionLost, ProtocolViolation
 from triage.errors import StorageFull, StoreUnavailable, UnreadableInstance
 from triage.study import InstanceHeader, Registration, Source, StoredFile
 
@@ -31,14 +35,22 @@ class IntakeLog(Protocol):
     def quarantined(self, file: StoredFile, claimed_uid: str, reason: str, source: Source) -> None: ...
 
 
+class Service(Protocol):
+    """Answers the requests of one SOP class that is no storage class."""
+
+    def serve(self, exchange: Exchange) -> None:
+        """Answer the request with its final status; what is raised instead is answered as a failure."""
+
+
 @dataclass(frozen=True, slots=True)
 class Storing:
-    """What all associations of this process store with."""
+    """What all associations of this process work with; `services` are by SOP class."""
 
     peers: PeerList
     spool: Spool
     group: GroupCommit
     intake_log: IntakeLog
+    services: Mapping[str, Service] = field(default_factory=dict)
 
     def session(self) -> "Session":
         return Session(self)
@@ -52,13 +64,29 @@ class Session:
         self._source = Source("", "", uuid4().hex)
         self._is_noted = False
 
-    def accepted(self, calling_ae_title: str, address: str) -> StoreService:
+    def accepted(self, calling_ae_title: str, address: str) -> Services:
         self._source = Source(calling_ae_title, address, self._source.association_id)
         return self
 
     def begin(self, request: Request, context: AcceptedContext) -> "IncomingInstance":
         claim = Claim(request.sop_class_uid, request.sop_instance_uid, context.transfer_syntax_uid)
         return IncomingInstance(self, claim)
+
+    def serve(self, exchange: Exchange) -> None:
+        """Let the service of the presentation context answer, and answer in its stead when it breaks."""
+        service = self._store.services.get(exchange.contexts[exchange.context_id].sop_class_uid)
+        try:
+            if service is None:
+                exchange.respond(UNRECOGNISED_OPERATION)
+            else:
+                service.serve(exchange)
+        except (ConnectionLost, ProtocolViolation, ReadEnded):
+            raise
+        except Exception as error:
+            status = failure_status(exchange.request.field, error)
+            known = isinstance(error, UnreadableInstance | StoreUnavailable)
+            log.warning("request_failed", status=f"{status:04X}", exc_info=None if known else error)
+            exchange.respond(status)
 
     def closed(self, outcome: str) -> None:
         """Note how the association ended, if it was noted at all."""

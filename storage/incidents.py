@@ -19,11 +19,21 @@ from sqlalchemy import (
     literal,
     null,
     select,
+    union_all,
 )
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from storage.audit import AuditRows
-from storage.schema import deliveries, incident_acts, instance_conflicts, quarantine, result_objects, studies
+from storage.schema import (
+    commitment_requests,
+    confirmations,
+    deliveries,
+    incident_acts,
+    instance_conflicts,
+    quarantine,
+    result_objects,
+    studies,
+)
 from storage.transaction import transaction
 from triage.audit import Actor, AuditAction, AuditEvent
 from triage.errors import ActNotPossible
@@ -111,6 +121,35 @@ def _conflicting() -> Select[Any]:
 
 
 def _refused() -> Select[Any]:
+    told = union_all(_refused_results(), _refused_confirmations(), _refused_reports()).subquery("refused")
+    return select(told)
+
+
+def _refused_confirmations() -> Select[Any]:
+    key = literal("refused_delivery:commitment:") + confirmations.c.sop_instance_uid + ":" + confirmations.c.destination
+    return select(
+        key.label("key"),
+        confirmations.c.answered_at.label("at"),
+        confirmations.c.study_instance_uid,
+        confirmations.c.sop_instance_uid,
+        confirmations.c.destination.label("origin"),
+        (literal("delivered, then not confirmed: ") + confirmations.c.reason).label("reason"),
+    ).where(confirmations.c.state == "refused")
+
+
+def _refused_reports() -> Select[Any]:
+    asked = commitment_requests
+    return select(
+        (literal("refused_delivery:report:") + asked.c.transaction_uid + ":" + asked.c.ae_title).label("key"),
+        asked.c.reported_at.label("at"),
+        cast(null(), String).label("study_instance_uid"),
+        cast(null(), String).label("sop_instance_uid"),
+        asked.c.ae_title.label("origin"),
+        (literal("report on a storage commitment not taken: ") + asked.c.last_error).label("reason"),
+    ).where(asked.c.state == "refused")
+
+
+def _refused_results() -> Select[Any]:
     return (
         select(
             (literal("refused_delivery:") + deliveries.c.sop_instance_uid + ":" + deliveries.c.destination).label(

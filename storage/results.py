@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import Connection, Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 
 from storage.rows import from_json, to_json
-from storage.schema import analyses, deliveries, result_objects, selections
+from storage.schema import analyses, confirmations, deliveries, result_objects, selections
 from triage.findings import Analysis, ModelIdentity
 from triage.identifiers import Sha256, SopInstanceUid, StudyInstanceUid
 from triage.ports import RecordedAnalysis, ResultObject
@@ -102,6 +103,23 @@ class ResultRows:
 
     def mark_undeliverable(self, uid: SopInstanceUid, destination: str, reason: str, at: datetime) -> None:
         self._mark(uid, destination, at, {"state": "refused", "last_error": reason})
+
+    def add_confirmation(self, result: ResultObject, destination: str) -> bool:
+        statement = (
+            insert_or_skip(confirmations)
+            .values(
+                sop_instance_uid=result.sop_instance_uid,
+                destination=destination,
+                study_instance_uid=result.study_instance_uid,
+                sop_class_uid=result.sop_class_uid,
+                transaction_uid=f"2.25.{uuid4().int}",
+                state="planned",
+                planned_at=func.now(),
+            )
+            .on_conflict_do_nothing()
+            .returning(confirmations.c.destination)
+        )
+        return self.connection.execute(statement).one_or_none() is not None
 
     def all_delivered(self, uid: StudyInstanceUid, revision: int) -> bool:
         delivered = func.bool_and(deliveries.c.state == "delivered")

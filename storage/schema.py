@@ -64,6 +64,7 @@ studies = Table(
     Column("complete_at", _MOMENT),
     Column("triaged_at", _MOMENT),
     Column("delivered_at", _MOMENT),
+    Column("completed_by", Text),
     *_READERS_COLUMNS,
     Index("studies_reading_order", "due_at", "received_at", "study_instance_uid"),
     Index("studies_open_order", "due_at", "received_at", "study_instance_uid", postgresql_where=text("is_open")),
@@ -375,4 +376,65 @@ shadow_answers = Table(
     Column("recorded_at", _MOMENT, nullable=False),
     Column("answer", JSONB),
     Column("reason", Text, nullable=False),
+)
+
+commitment_requests = Table(
+    "commitment_requests",
+    metadata,
+    Column("ae_title", Text, primary_key=True),
+    Column("transaction_uid", Text, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("requested_at", _MOMENT, nullable=False),
+    Column("reported_at", _MOMENT),
+    Column("failed", Integer),
+    Column("last_error", Text, nullable=False, server_default=""),
+)
+
+procedure_steps = Table(
+    "procedure_steps",
+    metadata,
+    Column("sop_instance_uid", Text, primary_key=True),
+    Column("study_instance_uid", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("ae_title", Text, nullable=False),
+    Column("content", JSONB, nullable=False),
+    Column("created_at", _MOMENT, nullable=False),
+    Column("ended_at", _MOMENT),
+    Index("procedure_steps_of_study", "study_instance_uid"),
+)
+
+announced_instances = Table(
+    "announced_instances",
+    metadata,
+    Column("signal", Text, primary_key=True),
+    Column("announcement", Text, primary_key=True),
+    Column("sop_instance_uid", Text, primary_key=True),
+    Column("sop_class_uid", Text, nullable=False),
+    Index("announced_instances_by_uid", "sop_instance_uid"),
+)
+
+source_counts = Table(
+    "source_counts",
+    metadata,
+    Column("study_instance_uid", Text, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("instances", Integer),
+    Column("asked_at", _MOMENT, nullable=False),
+)
+
+confirmations = Table(
+    "confirmations",
+    metadata,
+    Column("sop_instance_uid", Text, primary_key=True),
+    Column("destination", Text, primary_key=True),
+    Column("study_instance_uid", Text, ForeignKey("studies.study_instance_uid"), nullable=False),
+    Column("sop_class_uid", Text, nullable=False),
+    Column("transaction_uid", Text, nullable=False, unique=True),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("planned_at", _MOMENT, nullable=False),
+    Column("asked_at", _MOMENT),
+    Column("answered_at", _MOMENT),
+    Index("confirmations_of_study", "study_instance_uid"),
 )

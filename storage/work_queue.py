@@ -19,6 +19,8 @@ SHADOW_TASK = "watch_study"
 BEHIND_ALL = -100
 """The priority of work that nobody waits for; procrastinate takes the higher number first."""
 FORWARDING_TASK = "forward_originals"
+CONFIRMATION_TASK = "confirm_delivery"
+COMMITMENT_TASK = "report_commitment"
 
 _DEFER = text(
     "SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(:queue, :task, :priority, NULL, NULL, CAST(:args AS jsonb), NULL)]"
@@ -76,6 +78,13 @@ class JobRows:
         args = json.dumps({"study_instance_uid": uid, "revision": revision})
         values = {"queue": SHADOW_QUEUE, "task": SHADOW_TASK, "priority": BEHIND_ALL, "args": args}
         self.connection.execute(_DEFER_IN_SHADOW, values)
+
+    def defer_confirmation(self, uid: SopInstanceUid, destination: str, priority: Priority) -> None:
+        self._defer(DELIVERY_QUEUE, CONFIRMATION_TASK, priority, sop_instance_uid=uid, destination=destination)
+
+    def defer_commitment(self, ae_title: str, transaction_uid: str) -> None:
+        task = {"ae_title": ae_title, "transaction_uid": transaction_uid}
+        self._defer(DELIVERY_QUEUE, COMMITMENT_TASK, Priority.ROUTINE, **task)
 
     def _defer(self, queue: str, task: str, priority: Priority, **args: str | int) -> None:
         # procrastinate takes the higher number first, the bands count downwards.

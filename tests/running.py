@@ -119,6 +119,15 @@ class RunningOrthanc:
         with urllib.request.urlopen(f"{self.url}{path}", timeout=20) as answer:
             return json.load(answer)
 
+    def post(self, path: str, body: object, method: str = "POST") -> Any:
+        request = urllib.request.Request(f"{self.url}{path}", json.dumps(body).encode(), method=method)
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.loads(answer.read() or b"null")
+
+    def know(self, ae_title: str, port: int) -> None:
+        """Let Orthanc call a system on this machine, and be called by it."""
+        self.post(f"/modalities/{ae_title}", {"AET": ae_title, "Host": "127.0.0.1", "Port": port}, "PUT")
+
     def reports(self, modality: str = "SR") -> list[dict[str, str]]:
         """Return the main tags of every SR (or SEG) instance that Orthanc holds, with their study."""
         tags = [self.get(f"/instances/{one}/simplified-tags") for one in self.get("/instances")]

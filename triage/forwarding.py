@@ -64,6 +64,6 @@ class Forwarding:
         if postponed is not None:
             raise postponed
 
-    def _close(self, uids: set[str], destination: str, error: DestinationUnavailable | PermanentError) -> None:
+    def _close(self, uids: set[SopInstanceUid], destination: str, error: DestinationUnavailable | PermanentError) -> None:
         with self.transactions.begin() as records:
             records.forwardings.note_all(sorted(uids), destination, error, self.clock.now())

@@ -117,6 +117,9 @@ class ResultStore(Protocol):
     def mark_delivered(self, uid: SopInstanceUid, destination: str, at: datetime) -> None:
         """Note that the destination has confirmed the object."""
 
+    def add_confirmation(self, result: ResultObject, destination: str) -> bool:
+        """Plan to ask the destination whether it keeps what it got; False when that was planned before."""
+
     def mark_undeliverable(self, uid: SopInstanceUid, destination: str, reason: str, at: datetime) -> None:
         """Note that the destination refused the object for good."""
 
@@ -134,6 +137,8 @@ class WorkQueue(Protocol):
     def defer_delivery(self, uid: SopInstanceUid, destination: str, priority: Priority) -> None: ...
 
     def defer_forwarding(self, uid: StudyInstanceUid, destination: str, priority: Priority) -> None: ...
+
+    def defer_confirmation(self, uid: SopInstanceUid, destination: str, priority: Priority) -> None: ...
 
     def hasten(self, destination: str) -> None:
         """Make every job that waits for `destination` due now."""

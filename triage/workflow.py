@@ -263,12 +263,13 @@ class Triage:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Step 9: what the models said goes back to PACS and others."""
+    """Step 9: what the models said goes back to PACS and others; `confirming` are those asked whether they keep it."""
 
     transactions: Transactions
     clock: Clock
     writer: ReportWriter
     sender: ResultSender
+    confirming: frozenset[str] = frozenset()
 
     def write_reports(self, uid: StudyInstanceUid, revision: int) -> None:
         """Write the objects of each analysis of the revision and defer their delivery to each destination.
@@ -329,6 +330,8 @@ class Delivery:
             return
         with self.transactions.begin() as records:
             records.results.mark_delivered(uid, destination, self.clock.now())
+            if destination in self.confirming and records.results.add_confirmation(result, destination):
+                records.queue.defer_confirmation(uid, destination, Priority.ROUTINE)
         self._conclude(result.study_instance_uid, result.revision)
 
     def _conclude(self, uid: StudyInstanceUid, revision: int) -> None:

@@ -160,7 +160,7 @@ def _listed(value: Any) -> list[Any]:
 
 def _require_gone(image: FileDataset, traces: Traces, uids: frozenset[str]) -> None:
     """Search the bytes that would be written, without the pixels, for everything that was to go."""
-    without_pixels = FileDataset(None, {}, file_meta=image.file_meta, preamble=bytes(128))
+    without_pixels = FileDataset("", {}, file_meta=image.file_meta, preamble=bytes(128))
     without_pixels.update({tag: element for tag, element in image.items() if tag.group != 0x7FE0})
     buffer = BytesIO()
     syntax = image.file_meta.TransferSyntaxUID

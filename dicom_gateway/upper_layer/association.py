@@ -12,6 +12,7 @@ from typing import Protocol
 
 from dicom_gateway.upper_layer.commands import LONGEST_COMMAND_SET, CommandField, Request, read_request, response
 from dicom_gateway.upper_layer.connection import Connection, ReadEnded
+from dicom_gateway.upper_layer.exchange import LONGEST_IDENTIFIER, Exchange
 from dicom_gateway.upper_layer.negotiation import (
     APPLICATION_CONTEXT,
     AcceptedContext,
@@ -60,18 +61,21 @@ class Incoming(Protocol):
         """Leave nothing behind of a data set that did not come to its end."""
 
 
-class StoreService(Protocol):
-    """Who takes the data sets of one association."""
+class Services(Protocol):
+    """Who answers the requests of one association."""
 
     def begin(self, request: Request, context: AcceptedContext) -> Incoming:
         """Return where the data set of a C-STORE goes. Never raises."""
+
+    def serve(self, exchange: Exchange) -> None:
+        """Answer a request of another kind, through `exchange`; raises only what `exchange` raises."""
 
 
 class Acceptor(Protocol):
     """Who hears of an association's beginning."""
 
-    def accepted(self, calling_ae_title: str, address: str) -> StoreService:
-        """Return what takes the data sets of a new association."""
+    def accepted(self, calling_ae_title: str, address: str) -> Services:
+        """Return what answers the requests of a new association."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,22 @@ class Association:
         self._command_context = 0
         self._request: Request | None = None
         self._incoming: Incoming | None = None
+        self._identifier = bytearray()
+        self._caller = ("", connection.address)
+
+    @property
+    def has_input(self) -> bool:
+        """Whether the peer has said something that was not read yet."""
+        return self._reader.has_more or self._connection.has_input()
+
+    def send(self, data: bytes) -> None:
+        """Send PDUs; raises ConnectionLost when the peer is gone."""
+        self._connection.send(data)
+
+    def receive(self) -> Fragment | ControlPdu:
+        """Return what the peer says next while its request is served, within the idle time-out."""
+        self._connection.deadline = time.monotonic() + self._timeouts.idle_s
+        return self._reader.next()
 
     def run(self, number: int, acceptor: Acceptor) -> str:
         """Serve until the end and return how it came: "rejected", "released", "aborted" or "lost"."""
@@ -137,7 +157,8 @@ class Association:
     def _associated(self, proposal: Proposal, acceptor: Acceptor) -> str:
         answer, self._contexts = accept(proposal, self._own)
         self._peer_longest = proposal.longest_data_pdu
-        service = acceptor.accepted(proposal.calling_ae_title, self._connection.address)
+        self._caller = (proposal.calling_ae_title, self._connection.address)
+        service = acceptor.accepted(*self._caller)
         self._connection.send(answer)
         self._await_message()
         while True:
@@ -151,14 +172,14 @@ class Association:
             else:
                 raise ProtocolViolation(AbortReason.UNEXPECTED_PDU, f"{item.kind.name} inside an association")
 
-    def _take(self, fragment: Fragment, service: StoreService) -> None:
+    def _take(self, fragment: Fragment, service: Services) -> None:
         self._check_pace()
         if fragment.is_command:
             self._take_command(fragment, service)
         else:
-            self._take_data(fragment)
+            self._take_data(fragment, service)
 
-    def _take_command(self, fragment: Fragment, service: StoreService) -> None:
+    def _take_command(self, fragment: Fragment, service: Services) -> None:
         if self._request is not None:
             raise ProtocolViolation(AbortReason.UNEXPECTED_PARAMETER, "a command inside a data set")
         if fragment.context_id not in self._contexts:
@@ -174,7 +195,7 @@ class Association:
             self._command.clear()
             self._begin(request, service)
 
-    def _begin(self, request: Request, service: StoreService) -> None:
+    def _begin(self, request: Request, service: Services) -> None:
         if request.has_data_set:
             self._request = request
             if request.field == CommandField.C_STORE_RQ:
@@ -184,18 +205,32 @@ class Association:
         elif request.field != CommandField.C_CANCEL_RQ:
             self._answer(request, _SUCCESS if request.field == CommandField.C_ECHO_RQ else UNRECOGNISED_OPERATION)
 
-    def _take_data(self, fragment: Fragment) -> None:
+    def _take_data(self, fragment: Fragment, service: Services) -> None:
         if self._request is None:
             raise ProtocolViolation(AbortReason.UNEXPECTED_PARAMETER, "a data set without a command")
         if fragment.context_id != self._command_context:
             raise ProtocolViolation(AbortReason.INVALID_PARAMETER, "a data set in another context than its command")
-        if self._incoming is not None and len(fragment.data):
+        if self._incoming is None:
+            self._identifier += fragment.data
+            if len(self._identifier) > LONGEST_IDENTIFIER:
+                raise ProtocolViolation(AbortReason.INVALID_PARAMETER, f"data set above {LONGEST_IDENTIFIER} bytes")
+        elif len(fragment.data):
             self._incoming.write(fragment.data)
         if not fragment.ends_message:
             return
         request, incoming = self._request, self._incoming
         self._request = self._incoming = None
-        self._answer(request, UNRECOGNISED_OPERATION if incoming is None else incoming.finish())
+        if incoming is None:
+            self._serve(request, service)
+        else:
+            self._answer(request, incoming.finish())
+
+    def _serve(self, request: Request, service: Services) -> None:
+        identifier = bytes(self._identifier)
+        self._identifier.clear()
+        known = (self._command_context, self._contexts, identifier, self._caller, self, self._peer_longest)
+        service.serve(Exchange(request, *known))
+        self._await_message()
 
     def _answer(self, request: Request, status: int) -> None:
         self._connection.send(command_pdus(self._command_context, response(request, status), self._peer_longest))

@@ -1,5 +1,6 @@
 """One TCP or TLS connection with a deadline: nobody holds it by saying nothing, or by saying it slowly."""
 
+import select
 import socket
 import ssl
 import struct
@@ -74,6 +75,14 @@ class Connection:
         self._received += count
         self._acknowledge_at_once()
         return count
+
+    def has_input(self) -> bool:
+        """Return whether a read would find something at once, be it the end of the stream."""
+        if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
+            return True
+        waiting = select.poll()
+        waiting.register(self._socket, select.POLLIN)
+        return bool(waiting.poll(0))
 
     def send(self, data: bytes) -> None:
         """Send everything; raises ConnectionLost when the peer is gone or does not read."""

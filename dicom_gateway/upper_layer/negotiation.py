@@ -4,7 +4,7 @@ import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from pydicom.uid import UID
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RQ
 from pynetdicom.pdu_primitives import (
     A_ASSOCIATE,
@@ -19,6 +19,7 @@ from dicom_gateway.upper_layer.pdus import AbortReason, ControlPdu, PduKind, Pro
 
 APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
 VERIFICATION = "1.2.840.10008.1.1"
+IMPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2"
 
 _CANNOT_DECODE = (
     ValueError, TypeError, LookupError, AttributeError, ArithmeticError, AssertionError, NotImplementedError,
@@ -33,19 +34,21 @@ _USER_INFORMATION_ITEM = 0x50
 
 @dataclass(frozen=True, slots=True)
 class OwnIdentity:
-    """What the acceptor says about itself."""
+    """What the acceptor says about itself; `services` are the SOP classes that it serves beside the storage classes."""
 
     implementation_class_uid: str
     implementation_version_name: str
     longest_data_pdu: int
+    services: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class AcceptedContext:
-    """One presentation context that data may come in."""
+    """One presentation context that data may come in; with `may_send` the acceptor may send C-STOREs in it."""
 
     sop_class_uid: str
     transfer_syntax_uid: str
+    may_send: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ def accept(proposal: Proposal, own: OwnIdentity) -> tuple[bytes, Mapping[int, Ac
         if isinstance(item, SCP_SCU_RoleSelectionNegotiation) and item.sop_class_uid is not None
     }
     results, role_answers = negotiate_unrestricted(
-        requested.presentation_context_definition_list, _supported(), roles
+        requested.presentation_context_definition_list, _supported(own.services), roles
     )  # fmt: skip
     answer = A_ASSOCIATE()
     answer.application_context_name = UID(APPLICATION_CONTEXT)
@@ -110,8 +113,11 @@ def accept(proposal: Proposal, own: OwnIdentity) -> tuple[bytes, Mapping[int, Ac
     answer.result, answer.result_source = 0, 1
     answer.presentation_context_definition_results_list = results
     answer.user_information = [*_user_information(own), *role_answers]
+    sending = {role.sop_class_uid for role in role_answers if role.scp_role}
     contexts = {
-        context.context_id: AcceptedContext(str(context.abstract_syntax), str(context.transfer_syntax[0]))
+        context.context_id: AcceptedContext(
+            str(context.abstract_syntax), str(context.transfer_syntax[0]), context.abstract_syntax in sending
+        )
         for context in results
         if context.result == 0 and context.context_id is not None
     }
@@ -148,8 +154,12 @@ def _violation(found: str) -> ProtocolViolation:
     return ProtocolViolation(AbortReason.INVALID_PARAMETER, found)
 
 
-def _supported() -> list[PresentationContext]:
-    return [build_context(VERIFICATION)]
+def _supported(services: tuple[str, ...]) -> list[PresentationContext]:
+    served = [build_context(uid, [ExplicitVRLittleEndian, ImplicitVRLittleEndian]) for uid in services]
+    for context in served:
+        # A requestor may take either role where it asks to: the reports of Storage Commitment come from a provider.
+        context.scu_role = context.scp_role = True
+    return [build_context(VERIFICATION), *served]
 
 
 def _user_information(

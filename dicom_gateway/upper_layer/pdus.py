@@ -4,7 +4,7 @@ Source: PS3.8 section 9.3 (structures), table 9-26 (abort reasons).
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -102,6 +102,11 @@ class PduReader:
         self._inside_pdv = False
         self._context_id = 0
         self._flags = 0
+
+    @property
+    def has_more(self) -> bool:
+        """Whether bytes were received that were not handed out yet."""
+        return self._inside_pdv or self._start < self._end
 
     def next(self) -> Fragment | ControlPdu:
         """Return the next piece of a data PDU, or a whole PDU of another kind.
@@ -208,13 +213,20 @@ def rejection(result: int, source: int, reason: int) -> bytes:
 
 def command_pdus(context_id: int, command_set: bytes, longest: int) -> bytes:
     """Return the P-DATA-TF PDUs that carry a command set, none longer than the peer's maximum (0: no maximum)."""
+    return b"".join(_data_pdus(context_id, command_set, longest, 1))
+
+
+def data_set_pdus(context_id: int, data_set: bytes | memoryview, longest: int) -> Iterator[bytes]:
+    """Yield the P-DATA-TF PDUs that carry a data set, none longer than the peer's maximum (0: no maximum)."""
+    return _data_pdus(context_id, data_set, longest, 0)
+
+
+def _data_pdus(context_id: int, content: bytes | memoryview, longest: int, flag: int) -> Iterator[bytes]:
     room = max(1, (longest or LONGEST_ASSOCIATE_PDU) - _HEADER_BYTES)
-    pdus = bytearray()
-    for start in range(0, len(command_set), room):
-        piece = command_set[start : start + room]
-        flags = 1 if start + room < len(command_set) else 3
-        pdus += struct.pack(">BBLLBB", PduKind.DATA, 0, len(piece) + 6, len(piece) + 2, context_id, flags) + piece
-    return bytes(pdus)
+    for start in range(0, max(1, len(content)), room):
+        piece = content[start : start + room]
+        flags = flag if start + room < len(content) else flag | 2
+        yield struct.pack(">BBLLBB", PduKind.DATA, 0, len(piece) + 6, len(piece) + 2, context_id, flags) + piece
 
 
 def _short_pdu(kind: PduKind, *fields: int) -> bytes:

@@ -2,7 +2,7 @@
 
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from dicom_gateway.peers import PeerList
 from dicom_gateway.receiver import Receiver, ReceiverSettings
 from dicom_gateway.spool import prepare_spool
+from dicom_gateway.storing import Service
 from storage.arrivals import ArrivalRows
 from storage.database import DatabaseTransactions
 from storage.intake import IntakeRows
@@ -67,10 +68,15 @@ class RunningReceiver:
 def start_receiver(receiving: Receiving, engine: Engine, tmp_path: Path) -> Iterator[Callable[..., RunningReceiver]]:
     started: list[Receiver] = []
 
-    def start(peers: PeerList | None = None, min_free_bytes: int = 0, **changes: object) -> RunningReceiver:
+    def start(
+        peers: PeerList | None = None,
+        min_free_bytes: int = 0,
+        services: Mapping[str, Service] | None = None,
+        **changes: object,
+    ) -> RunningReceiver:
         spool = prepare_spool(tmp_path / "spool", min_free_bytes)
         settings = replace(ReceiverSettings(port=0), **changes)  # type: ignore[arg-type]
-        receiver = Receiver(settings, peers or PeerList(), spool, receiving, IntakeRows(engine))
+        receiver = Receiver(settings, peers or PeerList(), spool, receiving, IntakeRows(engine), services)
         receiver.start()
         started.append(receiver)
         return RunningReceiver(receiver, tmp_path / "spool")
