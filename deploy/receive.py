@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from deploy.bundles import offers_of
 from deploy.clock import SystemClock
 from deploy.process import process
+from deploy.routing import router_of
 from deploy.settings import DicomSection, Settings, TlsSection
 from dicom_gateway.peers import Peer, PeerList
 from dicom_gateway.receiver import Receiver, ReceiverSettings
@@ -66,7 +67,11 @@ def receiving_of(settings: Settings, engine: Engine) -> Receiving:
         settle_period=timedelta(seconds=completeness.settle_period_s),
     )
     transactions, offers = DatabaseTransactions(engine), offers_of(engine)
-    return Receiving(transactions, SystemClock(), offers, settings.target_times, rule, ArrivalRows(engine))
+    router = router_of(settings)
+    return Receiving(
+        transactions, SystemClock(), offers, settings.target_times, rule, ArrivalRows(engine),
+        router if router.rules else None,
+    )  # fmt: skip
 
 
 def _tls(tls: TlsSection) -> ssl.SSLContext | None:

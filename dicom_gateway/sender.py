@@ -116,12 +116,12 @@ class DicomSender:
             DestinationRefused: the destination is unknown, does not take such objects, or refused this one.
             UnreadableInstance: the file of `result` is missing or damaged.
         """
-        peer = self._named(destination)
+        peer = self.named(destination)
         data_set = _read(result)
         context = (result.sop_class_uid, str(data_set.file_meta.TransferSyntaxUID))
-        with self._association(peer, context) as association:
+        with self.association(peer, (context,)) as association:
             status = association.send_c_store(data_set)
-        _judge(peer, result, status)
+        judge(peer, result.sop_instance_uid, status)
 
     def verify(self, destination: str) -> None:
         """Return when the destination has answered a C-ECHO with success.
@@ -130,13 +130,14 @@ class DicomSender:
             DestinationUnavailable: no connection, no association, no answer in time, or another status.
             DestinationRefused: the destination is unknown, or does not know us or the C-ECHO.
         """
-        peer = self._named(destination)
-        with self._association(peer, (Verification, ImplicitVRLittleEndian)) as association:
+        peer = self.named(destination)
+        with self.association(peer, ((Verification, ImplicitVRLittleEndian),)) as association:
             status = association.send_c_echo()
         if status.get("Status") != 0x0000:
             raise DestinationUnavailable(f"{peer.name}: C-ECHO answered {_in_words(status)}, 0000H needed")
 
-    def _named(self, name: str) -> Destination:
+    def named(self, name: str) -> Destination:
+        """Return the destination called `name`; raises DestinationRefused where there is none."""
         peer = next((one for one in self.destinations if one.name == name), None)
         if peer is None:
             known = ", ".join(one.name for one in self.destinations) or "none"
@@ -144,8 +145,13 @@ class DicomSender:
         return peer
 
     @contextmanager
-    def _association(self, peer: Destination, context: tuple[str, str]) -> Iterator[Association]:
-        """Open an association with the one presentation context that is needed, and release it at the end."""
+    def association(self, peer: Destination, contexts: Sequence[tuple[str, str]]) -> Iterator[Association]:
+        """Open an association with a presentation context for each of `contexts`, and release it at the end.
+
+        Raises:
+            DestinationUnavailable: no connection, no association, or no answer in time.
+            DestinationRefused: the destination does not know us, or accepts none of `contexts`.
+        """
         entity = _Entity(ae_title=self.calling_ae_title)
         entity.implementation_class_uid = UID(IMPLEMENTATION_CLASS_UID)
         entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
@@ -153,14 +159,15 @@ class DicomSender:
         entity.acse_timeout = self.limits.association_s
         entity.dimse_timeout = self.limits.answer_s
         entity.network_timeout = self.limits.silence_s
-        entity.add_requested_context(*context)
+        for context in contexts:
+            entity.add_requested_context(*context)
         try:
             association = entity.associate(peer.host, peer.port, ae_title=peer.ae_title)
         except socket.gaierror as error:
             raise DestinationUnavailable(f"{peer.name}: host {peer.host} cannot be resolved") from error
         try:
             if not association.is_established:
-                raise _why_not(peer, association, context)
+                raise _why_not(peer, association, contexts[0])
             yield association
         except RuntimeError as error:
             # pynetdicom's word for a peer that aborts between two of our calls.
@@ -221,9 +228,14 @@ def _why_not(
     return DestinationUnavailable(f"{where}: no connection, or the association was aborted or not answered in time")
 
 
-def _judge(peer: Destination, result: ResultObject, status: Dataset) -> None:
-    """Return when `status` confirms the object, else raise what the queue has to know."""
-    said = f"{peer.name}: C-STORE of {result.sop_instance_uid} answered {_in_words(status)}"
+def judge(peer: Destination, sop_instance_uid: str, status: Dataset) -> None:
+    """Return when `status` confirms the object.
+
+    Raises:
+        DestinationRefused: the destination refused it for good.
+        DestinationUnavailable: it is worth another try.
+    """
+    said = f"{peer.name}: C-STORE of {sop_instance_uid} answered {_in_words(status)}"
     answer = answer_of(status.Status) if "Status" in status else Answer.TRY_LATER
     if answer is Answer.REFUSED:
         raise DestinationRefused(f"{said}, 0000H needed")
@@ -233,7 +245,7 @@ def _judge(peer: Destination, result: ResultObject, status: Dataset) -> None:
         _log.warning(
             "result_stored_with_warning",
             destination=peer.name,
-            sop_instance_uid=result.sop_instance_uid,
+            sop_instance_uid=sop_instance_uid,
             status=f"{status.Status:04X}H",
         )
 

@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 from storage.audit import AuditRows
 from storage.reading import ReadingRows
 from storage.results import ResultRows
+from storage.routing import RoutingRows
 from storage.studies import StudyRows
 from storage.transaction import transaction
 from storage.work_queue import JobRows
@@ -28,6 +29,7 @@ class RowRecords:
     studies: StudyRows
     results: ResultRows
     queue: JobRows
+    routing: RoutingRows
     reading: ReadingRows
     audit: AuditRows
 
@@ -50,6 +52,7 @@ class DatabaseTransactions:
                 StudyRows(connection),
                 ResultRows(connection),
                 JobRows(connection),
+                RoutingRows(connection),
                 ReadingRows(connection),
                 AuditRows(connection),
             )

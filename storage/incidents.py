@@ -19,11 +19,20 @@ from sqlalchemy import (
     literal,
     null,
     select,
+    union_all,
 )
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from storage.audit import AuditRows
-from storage.schema import deliveries, incident_acts, instance_conflicts, quarantine, result_objects, studies
+from storage.schema import (
+    deliveries,
+    forwardings,
+    incident_acts,
+    instance_conflicts,
+    quarantine,
+    result_objects,
+    studies,
+)
 from storage.transaction import transaction
 from triage.audit import Actor, AuditAction, AuditEvent
 from triage.errors import ActNotPossible
@@ -111,6 +120,27 @@ def _conflicting() -> Select[Any]:
 
 
 def _refused() -> Select[Any]:
+    told = union_all(_refused_results(), _refused_originals()).subquery("refused")
+    return select(told)
+
+
+def _refused_originals() -> Select[Any]:
+    key = literal("refused_delivery:") + forwardings.c.sop_instance_uid + ":" + forwardings.c.destination
+    return (
+        select(
+            key.label("key"),
+            func.coalesce(studies.c.complete_at, studies.c.received_at).label("at"),
+            studies.c.study_instance_uid,
+            forwardings.c.sop_instance_uid,
+            forwardings.c.destination.label("origin"),
+            forwardings.c.last_error.label("reason"),
+        )
+        .select_from(forwardings.join(studies))
+        .where(forwardings.c.state == "refused")
+    )
+
+
+def _refused_results() -> Select[Any]:
     return (
         select(
             (literal("refused_delivery:") + deliveries.c.sop_instance_uid + ":" + deliveries.c.destination).label(

@@ -287,3 +287,24 @@ audit_events = Table(
     Column("digest", Text, nullable=False),
     Index("audit_events_of_study", "study_instance_uid", "number"),
 )
+
+routings = Table(
+    "routings",
+    metadata,
+    Column("study_instance_uid", Text, ForeignKey("studies.study_instance_uid"), primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("decided_at", _MOMENT, nullable=False),
+    Column("routing", JSONB, nullable=False),
+)
+
+forwardings = Table(
+    "forwardings",
+    metadata,
+    Column("sop_instance_uid", Text, ForeignKey("instances.sop_instance_uid"), primary_key=True),
+    Column("destination", Text, primary_key=True),
+    Column("study_instance_uid", Text, ForeignKey("studies.study_instance_uid"), nullable=False),
+    Column("state", Text, nullable=False),
+    Column("last_error", Text, nullable=False, server_default=""),
+    Column("forwarded_at", _MOMENT),
+    Index("forwardings_of_study", "study_instance_uid", "destination"),
+)

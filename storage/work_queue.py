@@ -13,6 +13,7 @@ DELIVERY_QUEUE = "delivery"
 TRIAGE_TASK = "triage_study"
 REPORT_TASK = "write_reports"
 DELIVERY_TASK = "deliver_result"
+FORWARDING_TASK = "forward_originals"
 
 _DEFER = text(
     "SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(:queue, :task, :priority, NULL, NULL, CAST(:args AS jsonb), NULL)]"
@@ -34,6 +35,9 @@ class JobRows:
 
     def defer_delivery(self, uid: SopInstanceUid, destination: str, priority: Priority) -> None:
         self._defer(DELIVERY_QUEUE, DELIVERY_TASK, priority, sop_instance_uid=uid, destination=destination)
+
+    def defer_forwarding(self, uid: StudyInstanceUid, destination: str, priority: Priority) -> None:
+        self._defer(DELIVERY_QUEUE, FORWARDING_TASK, priority, study_instance_uid=uid, destination=destination)
 
     def _defer(self, queue: str, task: str, priority: Priority, **args: str | int) -> None:
         # procrastinate takes the higher number first, the bands count downwards.

@@ -1,6 +1,6 @@
 """What the workflow needs from the world outside, each need as one small Protocol."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,8 +11,9 @@ from triage.findings import Analysis, ModelIdentity
 from triage.identifiers import Sha256, SopInstanceUid, StudyInstanceUid
 from triage.priority import Priority
 from triage.reading import Act, Work
+from triage.rules import Routing
 from triage.selection import Acceptance, Selection
-from triage.study import ReceivedInstance, Registration, Series, Study
+from triage.study import ReceivedInstance, Registration, Series, StoredFile, Study
 
 
 class Clock(Protocol):
@@ -59,6 +60,9 @@ class StudyStore(Protocol):
 
     def series_of(self, uid: StudyInstanceUid) -> tuple[Series, ...]:
         """Return the series of the study in UID order, images in the order of their instance UID."""
+
+    def sources_of(self, uid: StudyInstanceUid) -> tuple[str, ...]:
+        """Return the AE titles that instances of the study came from, in alphabetical order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,44 @@ class WorkQueue(Protocol):
 
     def defer_delivery(self, uid: SopInstanceUid, destination: str, priority: Priority) -> None: ...
 
+    def defer_forwarding(self, uid: StudyInstanceUid, destination: str, priority: Priority) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """A received instance that a destination is to have as it came."""
+
+    sop_instance_uid: SopInstanceUid
+    sop_class_uid: str
+    file: StoredFile
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """What a destination said to one original: nothing more, or why it refused it for good."""
+
+    original: Original
+    refusal: str = ""
+
+
+class RoutingStore(Protocol):
+    """What the rules decided, and the originals on their way; same transaction rule as StudyStore."""
+
+    def record(self, uid: StudyInstanceUid, revision: int, routing: Routing, at: datetime) -> None:
+        """Keep what was decided for a revision; a retry of the same revision goes by it."""
+
+    def routing_of(self, uid: StudyInstanceUid, revision: int) -> Routing:
+        """Return what was decided for the revision; where no rule was asked, a decision that changes nothing."""
+
+    def plan_forwarding(self, uid: StudyInstanceUid, destination: str) -> int:
+        """Plan every original of the study that was not planned for the destination before; return how many."""
+
+    def waiting_originals(self, uid: StudyInstanceUid, destination: str) -> Sequence[Original]:
+        """Return the planned originals of the study that the destination has neither confirmed nor refused."""
+
+    def mark_forwarded(self, uid: SopInstanceUid, destination: str, at: datetime, refusal: str = "") -> None:
+        """Note that the destination has confirmed the original, or refused it for good."""
+
 
 class ReadingStore(Protocol):
     """What readers did with a study, kept for good; same transaction rule as StudyStore."""
@@ -160,6 +202,9 @@ class Records(Protocol):
 
     @property
     def queue(self) -> WorkQueue: ...
+
+    @property
+    def routing(self) -> RoutingStore: ...
 
     @property
     def reading(self) -> ReadingStore: ...
@@ -222,6 +267,25 @@ class ResultSender(Protocol):
 
     def send(self, result: ResultObject, destination: str) -> None:
         """Return when the destination has confirmed the object; raises DestinationUnavailable, DestinationRefused."""
+
+
+class Router(Protocol):
+    """Asks the department's rules."""
+
+    def route(self, study: Study, series: Sequence[Series], source_ae_titles: Sequence[str]) -> Routing:
+        """Return what the rules want for the study as it stands; never fails, what went wrong is in the answer."""
+
+
+class OriginalSender(Protocol):
+    """Sends received instances on, their bytes untouched."""
+
+    def send_originals(self, originals: Sequence[Original], destination: str) -> Iterator[Forwarded]:
+        """Yield each original as soon as the destination has confirmed or refused it.
+
+        Raises:
+            DestinationUnavailable: the rest of the originals is worth another try.
+            DestinationRefused: the destination wants none of them.
+        """
 
 
 @dataclass(frozen=True, slots=True)
