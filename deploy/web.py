@@ -6,6 +6,7 @@ from sqlalchemy import Engine
 
 from deploy.bundles import sound_bundles
 from deploy.clock import SystemClock
+from deploy.dicomweb import dicomweb_on
 from deploy.process import process
 from deploy.settings import Settings
 from inference.display import FrameReader
@@ -36,6 +37,7 @@ def run(options: argparse.Namespace) -> int:
 
 def services_on(engine: Engine, settings: Settings) -> WorklistServices:
     """Return what the page and its API work with."""
+    frames = FrameReader()
     return WorklistServices(
         rows=WorklistReader(engine),
         changes=ChangeListener(engine),
@@ -46,8 +48,9 @@ def services_on(engine: Engine, settings: Settings) -> WorklistServices:
         work=ReaderWork(DatabaseTransactions(engine), SystemClock(), settings.target_times),
         audit=AuditTrail(engine),
         files=ImageFiles(engine),
-        frames=FrameReader(),
+        frames=frames,
         localising=localising_models(settings),
+        dicomweb=dicomweb_on(engine, settings, frames),
     )
 
 

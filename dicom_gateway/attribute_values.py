@@ -1,6 +1,8 @@
 """The attributes of a stored instance as plain text by tag, as routing rules compare them."""
 
+import struct
 import warnings
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,7 @@ from typing import Any
 from pydicom import dcmread
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.multival import MultiValue
 
 from triage.errors import UnreadableInstance
@@ -19,7 +21,21 @@ _GEOMETRY = (
     ("PixelMeasuresSequence", "SliceThickness"),
     ("PlaneOrientationSequence", "ImageOrientationPatient"),
 )
-_UNREADABLE = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, NotImplementedError, RecursionError)
+PARSING_FAILURES = (
+    ArithmeticError,
+    AttributeError,
+    BytesLengthException,
+    EOFError,
+    InvalidDicomError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+"""What pydicom raises for damaged data; it documents no single class."""
 
 
 def attribute_values(path: Path) -> Mapping[str, tuple[str, ...]]:
@@ -38,7 +54,7 @@ def attribute_values(path: Path) -> Mapping[str, tuple[str, ...]]:
             dataset = dcmread(path, stop_before_pixels=True)
             values = dict(_values(dataset))
             return {**_geometry(dataset), **values}
-    except (OSError, EOFError, InvalidDicomError, *_UNREADABLE) as error:
+    except PARSING_FAILURES as error:
         raise UnreadableInstance(f"{path.name}: {type(error).__name__} on reading its header") from error
 
 
@@ -46,7 +62,7 @@ def _values(dataset: Dataset) -> Iterator[tuple[str, tuple[str, ...]]]:
     for tag in list(dataset.keys()):
         try:
             element = dataset[tag]
-        except _UNREADABLE:
+        except PARSING_FAILURES:
             # One odd attribute must not hide the others; a rule finds it absent.
             continue
         if not element.is_empty:

@@ -14,6 +14,7 @@ from triage.reader_work import ReaderWork
 from triage.reading import Act, Reading, Work
 from triage.selection import Refusal
 from triage.study import Series, Study
+from worklist.dicomweb.ports import DicomWebServices
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,3 +352,4 @@ class WorklistServices:
     frames: Frames
     localising: frozenset[str]
     """The models whose display policy lets the page show where they see something."""
+    dicomweb: DicomWebServices | None = None
