@@ -14,6 +14,7 @@ from deploy.delivering import add_deliveries
 from deploy.drift_options import add_drift, add_queue
 from deploy.gate_verbs import add_gate
 from deploy.model_verbs import add_models
+from deploy.rule_verbs import add_rules
 from deploy.statistics_options import add_statistics
 from deploy.storing import add_storage
 from triage.errors import AcuityError, PermanentError
@@ -83,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     add_deliveries(verbs, printing)
     add_storage(verbs, printing)
     add_deidentify(verbs, printing)
+    add_rules(verbs, printing, _later)
     return parser
 
 

@@ -12,6 +12,7 @@ from deploy.bundles import offers_of
 from deploy.clock import SystemClock
 from deploy.dimse_services import peers_of, services_of
 from deploy.process import process
+from deploy.routing import router_of
 from deploy.settings import DicomSection, Settings, TlsSection
 from dicom_gateway.receiver import Receiver, ReceiverSettings
 from dicom_gateway.spool import prepare_spool
@@ -66,7 +67,11 @@ def receiving_of(settings: Settings, engine: Engine) -> Receiving:
         settle_period=timedelta(seconds=completeness.settle_period_s),
     )
     transactions, offers = DatabaseTransactions(engine), offers_of(engine)
-    return Receiving(transactions, SystemClock(), offers, settings.target_times, rule, ArrivalRows(engine))
+    router = router_of(settings)
+    return Receiving(
+        transactions, SystemClock(), offers, settings.target_times, rule, ArrivalRows(engine),
+        router if router.rules else None,
+    )  # fmt: skip
 
 
 def _tls(tls: TlsSection) -> ssl.SSLContext | None:

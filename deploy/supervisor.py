@@ -21,6 +21,7 @@ import structlog
 from deploy.bundles import register_at_start
 from deploy.migrate import prepare_database
 from deploy.process import settings_of, stop_on_signals
+from deploy.routing import rules_of
 from deploy.settings import DatabaseSection, DestinationSection, Settings, SettingsFile
 from storage.database import connect, is_reachable
 from storage.embedded import EmbeddedPostgres, start_embedded
@@ -81,7 +82,7 @@ class Platform:
         """Serve until `stop`.
 
         Raises:
-            InvalidSetting: another `acuity up` runs on the same data folder, or a port is taken.
+            InvalidSetting: another `acuity up` runs on the same data folder, a port is taken, or a rule is wrong.
             StoreUnavailable: the database cannot be started or reached.
             InvalidBundle: a bundle that was never registered does not verify.
         """
@@ -104,6 +105,7 @@ class Platform:
         if self.simulator and not file.destinations:
             file = file.model_copy(update={"destinations": (_simulated_pacs(),)})
         self.settings = replace(self.settings, file=file)
+        rules_of(self.settings)
         prepare_database(file.database.url, self.settings)
         self._register_models(file.database.url)
         resolved = self.settings.home / "run" / "settings.json"

@@ -6,6 +6,7 @@ from sqlalchemy import Engine
 
 from deploy.bundles import sound_bundles
 from deploy.clock import SystemClock
+from deploy.dicomweb import dicomweb_on
 from deploy.process import process
 from deploy.settings import Settings
 from inference.display import FrameReader
@@ -38,6 +39,7 @@ def run(options: argparse.Namespace) -> int:
 
 def services_on(engine: Engine, settings: Settings) -> WorklistServices:
     """Return what the page and its API work with."""
+    frames = FrameReader()
     return WorklistServices(
         rows=WorklistReader(engine),
         changes=ChangeListener(engine),
@@ -48,10 +50,11 @@ def services_on(engine: Engine, settings: Settings) -> WorklistServices:
         work=ReaderWork(DatabaseTransactions(engine), SystemClock(), settings.target_times),
         audit=AuditTrail(engine),
         files=ImageFiles(engine),
-        frames=FrameReader(),
+        frames=frames,
         evidence=EvidenceRows(engine),
         deliveries=DeliveryLedger(engine),
         localising=localising_models(settings),
+        dicomweb=dicomweb_on(engine, settings, frames),
     )
 
 

@@ -31,11 +31,12 @@ _LOCK = "lock"
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a C-STORE request says that its data set is."""
+    """What a C-STORE request says that its data set is; with a study, it may be of no other."""
 
     sop_class_uid: str
     sop_instance_uid: str
     transfer_syntax_uid: str
+    study_instance_uid: str = ""
 
 
 class UnfinishedFile:

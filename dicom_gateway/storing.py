@@ -192,4 +192,9 @@ class IncomingInstance:
 def _mismatch(header: InstanceHeader, claim: Claim) -> str:
     claimed = f"{claim.sop_instance_uid} of class {claim.sop_class_uid}"
     found = f"{header.image.sop_instance_uid} of class {header.image.sop_class_uid}"
-    return "" if found == claimed else f"data set is {found}, the request said {claimed}"
+    if found != claimed:
+        return f"data set is {found}, the request said {claimed}"
+    study = header.study.study_instance_uid
+    if claim.study_instance_uid not in ("", study):
+        return f"data set is of study {study}, the request said {claim.study_instance_uid}"
+    return ""

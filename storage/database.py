@@ -15,6 +15,7 @@ from storage.audit import AuditRows
 from storage.forwardings import CircuitRows, ForwardingRows
 from storage.reading import ReadingRows
 from storage.results import ResultRows
+from storage.routing import RoutingRows
 from storage.shadow import ShadowRows
 from storage.studies import StudyRows
 from storage.transaction import transaction
@@ -33,6 +34,7 @@ class RowRecords:
     queue: JobRows
     forwardings: ForwardingRows
     circuits: CircuitRows
+    routing: RoutingRows
     reading: ReadingRows
     audit: AuditRows
 
@@ -58,6 +60,7 @@ class DatabaseTransactions:
                 JobRows(connection),
                 ForwardingRows(connection),
                 CircuitRows(connection),
+                RoutingRows(connection),
                 ReadingRows(connection),
                 AuditRows(connection),
             )

@@ -28,6 +28,7 @@ from storage.schema import (
     commitment_requests,
     confirmations,
     deliveries,
+    forwardings,
     incident_acts,
     instance_conflicts,
     quarantine,
@@ -121,7 +122,9 @@ def _conflicting() -> Select[Any]:
 
 
 def _refused() -> Select[Any]:
-    told = union_all(_refused_results(), _refused_confirmations(), _refused_reports()).subquery("refused")
+    told = union_all(_refused_results(), _refused_originals(), _refused_confirmations(), _refused_reports()).subquery(
+        "refused"
+    )
     return select(told)
 
 
@@ -147,6 +150,18 @@ def _refused_reports() -> Select[Any]:
         asked.c.ae_title.label("origin"),
         (literal("report on a storage commitment not taken: ") + asked.c.last_error).label("reason"),
     ).where(asked.c.state == "refused")
+
+
+def _refused_originals() -> Select[Any]:
+    key = literal("refused_delivery:") + forwardings.c.sop_instance_uid + ":" + forwardings.c.destination
+    return select(
+        key.label("key"),
+        func.coalesce(forwardings.c.last_try_at, forwardings.c.planned_at).label("at"),
+        forwardings.c.study_instance_uid,
+        forwardings.c.sop_instance_uid,
+        forwardings.c.destination.label("origin"),
+        forwardings.c.last_error.label("reason"),
+    ).where(forwardings.c.state == "refused")
 
 
 def _refused_results() -> Select[Any]:

@@ -438,3 +438,12 @@ confirmations = Table(
     Column("answered_at", _MOMENT),
     Index("confirmations_of_study", "study_instance_uid"),
 )
+
+routings = Table(
+    "routings",
+    metadata,
+    Column("study_instance_uid", Text, ForeignKey("studies.study_instance_uid"), primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("decided_at", _MOMENT, nullable=False),
+    Column("routing", JSONB, nullable=False),
+)

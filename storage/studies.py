@@ -104,6 +104,10 @@ class StudyRows:
             grouped.setdefault(row.series_instance_uid, []).append(row)
         return tuple(_series(rows, description) for rows in grouped.values())
 
+    def sources_of(self, uid: StudyInstanceUid) -> tuple[str, ...]:
+        query = select(instances.c.source_ae_title).distinct().where(instances.c.study_instance_uid == uid)
+        return tuple(sorted(title for title in self.connection.scalars(query) if title))
+
 
 def study_from_row(row: Row[Any]) -> Study:
     """Return the domain value of one row of `studies`."""

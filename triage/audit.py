@@ -23,6 +23,7 @@ class AuditAction(StrEnum):
     LIST_SEARCHED = "list_searched"
     STUDY_VIEWED = "study_viewed"
     IMAGES_VIEWED = "images_viewed"
+    IMAGES_STORED = "images_stored"
     INCIDENTS_VIEWED = "incidents_viewed"
     AUDIT_VIEWED = "audit_viewed"
     ACCESS_REFUSED = "access_refused"

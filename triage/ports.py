@@ -13,6 +13,7 @@ from triage.findings import Analysis, ModelIdentity
 from triage.identifiers import Sha256, SopInstanceUid, StudyInstanceUid
 from triage.priority import Priority
 from triage.reading import Act, Work
+from triage.rules import Routing
 from triage.selection import Acceptance, Selection
 from triage.study import ReceivedInstance, Registration, Series, Study
 
@@ -61,6 +62,9 @@ class StudyStore(Protocol):
 
     def series_of(self, uid: StudyInstanceUid) -> tuple[Series, ...]:
         """Return the series of the study in UID order, images in the order of their instance UID."""
+
+    def sources_of(self, uid: StudyInstanceUid) -> tuple[str, ...]:
+        """Return the AE titles that instances of the study came from, in alphabetical order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +216,16 @@ class CircuitStore(Protocol):
     def save(self, circuit: Circuit) -> None: ...
 
 
+class RoutingStore(Protocol):
+    """What the rules decided, and the originals on their way; same transaction rule as StudyStore."""
+
+    def record(self, uid: StudyInstanceUid, revision: int, routing: Routing, at: datetime) -> None:
+        """Keep what was decided for a revision; a retry of the same revision goes by it."""
+
+    def routing_of(self, uid: StudyInstanceUid, revision: int) -> Routing:
+        """Return what was decided for the revision; where no rule was asked, a decision that changes nothing."""
+
+
 class ReadingStore(Protocol):
     """What readers did with a study, kept for good; same transaction rule as StudyStore."""
 
@@ -255,6 +269,9 @@ class Records(Protocol):
 
     @property
     def circuits(self) -> CircuitStore: ...
+
+    @property
+    def routing(self) -> RoutingStore: ...
 
     @property
     def reading(self) -> ReadingStore: ...
@@ -317,6 +334,13 @@ class ResultSender(Protocol):
 
     def send(self, result: ResultObject, destination: str) -> None:
         """Return when the destination has confirmed the object; raises DestinationUnavailable, DestinationRefused."""
+
+
+class Router(Protocol):
+    """Asks the department's rules."""
+
+    def route(self, study: Study, series: Sequence[Series], source_ae_titles: Sequence[str]) -> Routing:
+        """Return what the rules want for the study as it stands; never fails, what went wrong is in the answer."""
 
 
 class OriginalSender(Protocol):

@@ -1,10 +1,12 @@
 """The one order of the list: who is due first, and one sentence that says why."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from triage.findings import AiState
 from triage.identifiers import StudyInstanceUid
-from triage.priority import Priority
+from triage.priority import Priority, TargetTimes, deadline, most_urgent
+from triage.rules import Routing
 from triage.study import Study
 
 
@@ -24,3 +26,11 @@ def reason_for(order_priority: Priority, order_word: str, ai_state: AiState, ai_
         AiState.FAILED: f"analysis failed: {ai_reason}",
     }[ai_state]
     return "; ".join(part for part in (said, order) if part)
+
+
+def raised_by_rules(study: Study, routing: Routing, targets: TargetTimes) -> Study:
+    """Return the study at least as urgent as the rules want it, with its deadline, and the rule in its reason."""
+    band = most_urgent(study.priority, routing.priority_floor)
+    words = routing.words
+    reason = study.reason if not words or words in study.reason else f"{study.reason}; {words}"
+    return replace(study, priority=band, deadline=deadline(study.received_at, band, targets), reason=reason)

@@ -12,6 +12,7 @@ from triage.errors import (
     StatusNotAllowed,
 )
 from triage.findings import AiState, Analysis, ModelIdentity
+from triage.forwarding import plan_forwarding
 from triage.identifiers import Sha256, SopInstanceUid, StudyInstanceUid
 from triage.ports import (
     Analyser,
@@ -24,10 +25,12 @@ from triage.ports import (
     ReportWriter,
     ResultObject,
     ResultSender,
+    Router,
     Transactions,
 )
 from triage.priority import Priority, TargetTimes, deadline, from_order, most_urgent
-from triage.reading_order import reason_for
+from triage.reading_order import raised_by_rules, reason_for
+from triage.rules import Routing
 from triage.selection import Selection, select_series
 from triage.study import ReceivedInstance, Registration, Series, Study, StudyStatus
 
@@ -53,6 +56,7 @@ class Receiving:
     targets: TargetTimes
     rule: CompletionRule
     arrivals: Arrivals | None = None
+    router: Router | None = None
 
     def register_instance(self, instance: ReceivedInstance) -> Registration:
         """Make a stored instance part of its study; as `register_instances` for one."""
@@ -118,7 +122,19 @@ class Receiving:
             study = records.studies.get(uid)
             if study.status is not StudyStatus.RECEIVING or not self._is_complete(study, records):
                 return False
+            series = records.studies.series_of(uid) if self.router else ()
+            sources = records.studies.sources_of(uid)
+        # Rules read files; no late instance waits for that, it lets the study go on receiving.
+        routing = self.router.route(study, series, sources) if self.router else Routing()
+        with self.transactions.begin() as records:
+            if records.studies.get(uid) != study:
+                return False
+            study = raised_by_rules(study, routing, self.targets)
             records.studies.save(replace(study.moved_to(StudyStatus.COMPLETE), complete_at=self.clock.now()))
+            if routing != Routing():
+                records.routing.record(uid, study.revision, routing, self.clock.now())
+            for destination in routing.send_original:
+                plan_forwarding(records, uid, destination, study.priority)
             records.queue.defer_triage(uid, study.revision, study.priority)
         return True
 
@@ -187,7 +203,8 @@ class Triage:
                 return
             series = records.studies.series_of(uid)
             earlier = records.results.analyses_of(uid)
-        outcome = self._outcome(series, earlier)
+            routing = records.routing.routing_of(uid, revision)
+        outcome = self._outcome(series, earlier, routing)
         with self.transactions.begin() as records:
             study = records.studies.get(uid)
             if _awaits_triage(study, revision):
@@ -198,17 +215,19 @@ class Triage:
         with self.transactions.begin() as records:
             study = records.studies.get(uid)
             if _awaits_triage(study, revision):
-                failed = self._prioritised(study, AiState.FAILED, reason, Priority.ROUTINE)
+                routing = records.routing.routing_of(uid, revision)
+                failed = self._prioritised(study, AiState.FAILED, reason, Priority.ROUTINE, routing)
                 records.studies.save(failed.moved_to(StudyStatus.NEEDS_ATTENTION))
 
-    def _outcome(self, series: Sequence[Series], earlier: Sequence[RecordedAnalysis]) -> Outcome:
+    def _outcome(self, series: Sequence[Series], earlier: Sequence[RecordedAnalysis], routing: Routing) -> Outcome:
         analyses: list[tuple[Series, Analysis]] = []
         refusals: list[str] = []
         elsewhere: list[str] = []
         failures: list[str] = []
         selections: list[tuple[ModelIdentity, Selection]] = []
         for offer in self.analyser.offers():
-            selection = select_series(series, offer.acceptance)
+            kept_away = routing.why_not_asked(offer.identity.name)
+            selection = Selection(None, kept_away, ()) if kept_away else select_series(series, offer.acceptance)
             selections.append((offer.identity, selection))
             if selection.chosen is None:
                 at_home = any(one.header.modality.upper() in offer.acceptance.modalities for one in series)
@@ -242,7 +261,8 @@ class Triage:
             records.results.record(recorded)
         for model, selection in outcome.selections:
             records.results.record_selection(study.study_instance_uid, study.revision, model, selection)
-        study = self._prioritised(study, outcome.state, outcome.reason, outcome.raises_to)
+        routing = records.routing.routing_of(study.study_instance_uid, study.revision)
+        study = self._prioritised(study, outcome.state, outcome.reason, outcome.raises_to, routing)
         failed = outcome.state is AiState.FAILED
         status = StudyStatus.NEEDS_ATTENTION if failed else StudyStatus.TRIAGED
         records.studies.save(replace(study.moved_to(status), triaged_at=study.triaged_at if failed else now))
@@ -250,15 +270,10 @@ class Triage:
             records.queue.defer_reports(study.study_instance_uid, study.revision, study.priority)
         records.queue.defer_shadow(study.study_instance_uid, study.revision)
 
-    def _prioritised(self, study: Study, state: AiState, ai_reason: str, raises_to: Priority) -> Study:
+    def _prioritised(self, study: Study, state: AiState, said: str, raises_to: Priority, routing: Routing) -> Study:
+        reason = reason_for(study.order_priority, study.header.order_priority, state, said)
         band = most_urgent(study.order_priority, raises_to)
-        return replace(
-            study,
-            priority=band,
-            deadline=deadline(study.received_at, band, self.targets),
-            ai_state=state,
-            reason=reason_for(study.order_priority, study.header.order_priority, state, ai_reason),
-        )
+        return raised_by_rules(replace(study, priority=band, ai_state=state, reason=reason), routing, self.targets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +296,7 @@ class Delivery:
             study = records.studies.get(uid)
             series = {one.header.series_instance_uid: one for one in records.studies.series_of(uid)}
             analyses = records.results.analyses_of(uid)
+            routing = records.routing.routing_of(uid, revision)
         if study.revision != revision:
             return
         written: list[ResultObject] = []
@@ -289,12 +305,13 @@ class Delivery:
             written.extend(self.writer.write(study, chosen, recorded, _superseded(recorded, analyses)))
         with self.transactions.begin() as records:
             for result in written:
-                self._plan_deliveries(result, study, records)
+                self._plan_deliveries(result, study, routing, records)
         self._conclude(uid, revision)
 
-    def _plan_deliveries(self, result: ResultObject, study: Study, records: Records) -> None:
+    def _plan_deliveries(self, result: ResultObject, study: Study, routing: Routing, records: Records) -> None:
         records.results.add_object(result)
-        for destination in self.sender.destinations_for(result.kind):
+        wanting = self.sender.destinations_for(result.kind)
+        for destination in [one for one in wanting if one in (routing.send_results or wanting)]:
             if records.results.add_delivery(result.sop_instance_uid, destination):
                 records.queue.defer_delivery(result.sop_instance_uid, destination, study.priority)
 

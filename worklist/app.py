@@ -25,7 +25,20 @@ from worklist.live import LiveChanges
 from worklist.noting import Noting
 from worklist.page_files import serve_page, static_folder
 from worklist.ports import WorklistServices
-from worklist.routes import audit, deliveries, events, images, listing, operations, session, validations, work
+from worklist.routes import (
+    audit,
+    deliveries,
+    dicomweb_retrieve,
+    dicomweb_search,
+    dicomweb_store,
+    events,
+    images,
+    listing,
+    operations,
+    session,
+    validations,
+    work,
+)
 from worklist.settings import WebSettings
 
 _GZIP_FROM_BYTES = 1000
@@ -47,6 +60,9 @@ def create_app(services: WorklistServices, settings: WebSettings) -> FastAPI:
     app.state.live = LiveChanges(services.changes)
     for module in (session, listing, work, images, events, audit, validations, deliveries, operations):
         app.include_router(module.router)
+    if services.dicomweb is not None:
+        for module in (dicomweb_search, dicomweb_retrieve, dicomweb_store):
+            app.include_router(module.router)
     serve_page(app, static_folder())
     _answer_errors(app)
     app.add_middleware(GZipMiddleware, minimum_size=_GZIP_FROM_BYTES, compresslevel=5)

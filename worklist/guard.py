@@ -72,7 +72,7 @@ class Guard:
                     headers.setdefault(name, value)
                 if self.https:
                     headers.setdefault("Strict-Transport-Security", "max-age=31536000")
-                if scope["path"].startswith("/api/"):
+                if scope["path"].startswith(("/api/", "/dicom-web/")):
                     headers["Cache-Control"] = "no-store"
             await send(message)
 

@@ -15,6 +15,7 @@ from triage.reader_work import ReaderWork
 from triage.reading import Act, Reading, Work
 from triage.selection import Refusal
 from triage.study import Series, Study
+from worklist.dicomweb.ports import DicomWebServices
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,3 +379,4 @@ class WorklistServices:
     deliveries: DeliveryLedger
     localising: frozenset[str]
     """The models whose display policy lets the page show where they see something."""
+    dicomweb: DicomWebServices | None = None

@@ -20,6 +20,7 @@ class Permission(StrEnum):
 
     SEE_LIST = "see_list"
     SEE_IMAGES = "see_images"
+    STORE_IMAGES = "store_images"
     SEE_INCIDENTS = "see_incidents"
     HANDLE_INCIDENTS = "handle_incidents"
     READ_STUDIES = "read_studies"
@@ -37,7 +38,13 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.READER: _READS,
     Role.LEAD: _LEADS,
     Role.OPERATOR: frozenset(
-        {Permission.SEE_LIST, Permission.SEE_INCIDENTS, Permission.HANDLE_INCIDENTS, Permission.SEE_VALIDATIONS}
+        {
+            Permission.SEE_LIST,
+            Permission.STORE_IMAGES,
+            Permission.SEE_INCIDENTS,
+            Permission.HANDLE_INCIDENTS,
+            Permission.SEE_VALIDATIONS,
+        }
     ),
     Role.ADMIN: frozenset(Permission),
     Role.AUDITOR: frozenset({Permission.SEE_INCIDENTS, Permission.SEE_AUDIT, Permission.SEE_VALIDATIONS}),
