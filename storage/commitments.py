@@ -8,7 +8,8 @@ from uuid import uuid4
 from sqlalchemy import ColumnElement, Engine, Update, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from storage.schema import announced_instances, commitment_requests, confirmations, instances
+from storage.schema import instances
+from storage.schema_of_announcements import announced_instances, commitment_requests, confirmations
 from storage.transaction import transaction
 from storage.work_queue import JobRows
 from triage.commitment import Commitment, Reference

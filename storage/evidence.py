@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 
 from models.evidence import EvidenceKind, LockedPlan, MeasuredRun, ReachedVerdict
 from storage.audit import AuditRows
-from storage.schema import validation_plans, validation_runs, validation_verdicts
+from storage.schema_of_validation import validation_plans, validation_runs, validation_verdicts
 from storage.transaction import transaction
 from triage.audit import AuditEvent
 from triage.findings import ModelIdentity

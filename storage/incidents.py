@@ -25,8 +25,6 @@ from sqlalchemy.dialects.postgresql import distinct_on
 
 from storage.audit import AuditRows
 from storage.schema import (
-    commitment_requests,
-    confirmations,
     deliveries,
     forwardings,
     incident_acts,
@@ -35,6 +33,7 @@ from storage.schema import (
     result_objects,
     studies,
 )
+from storage.schema_of_announcements import commitment_requests, confirmations
 from storage.transaction import transaction
 from triage.audit import Actor, AuditAction, AuditEvent
 from triage.errors import ActNotPossible

@@ -9,7 +9,8 @@ from sqlalchemy import Connection, Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 
 from storage.rows import from_json, to_json
-from storage.schema import analyses, confirmations, deliveries, result_objects, selections
+from storage.schema import analyses, deliveries, result_objects, selections
+from storage.schema_of_announcements import confirmations
 from triage.findings import Analysis, ModelIdentity
 from triage.identifiers import Sha256, SopInstanceUid, StudyInstanceUid
 from triage.ports import RecordedAnalysis, ResultObject

@@ -23,25 +23,25 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 metadata = MetaData()
 
-_MOMENT = DateTime(timezone=True)
+MOMENT = DateTime(timezone=True)
 
 _WORKED_OUT = "by the database, see migration 0002"
 _READERS_COLUMNS: tuple[Column[Any], ...] = (
     Column("acts", Integer, nullable=False, server_default="0"),
     Column("owner", Text),
-    Column("lease_expires_at", _MOMENT),
+    Column("lease_expires_at", MOMENT),
     Column("read_by", Text),
-    Column("read_at", _MOMENT),
+    Column("read_at", MOMENT),
     Column("read_revision", Integer),
     Column("override_band", SmallInteger),
     Column("override_base", SmallInteger),
     Column("override_reason", Text),
     Column("override_by", Text),
-    Column("override_expires_at", _MOMENT),
-    Column("override_deadline", _MOMENT),
+    Column("override_expires_at", MOMENT),
+    Column("override_deadline", MOMENT),
     Column("modalities", ARRAY(Text), nullable=False, server_default="{}"),
     Column("listed_band", SmallInteger, Computed(_WORKED_OUT), nullable=False),
-    Column("due_at", _MOMENT, Computed(_WORKED_OUT), nullable=False),
+    Column("due_at", MOMENT, Computed(_WORKED_OUT), nullable=False),
     Column("is_open", Boolean, Computed(_WORKED_OUT), nullable=False),
     Column("searched", Text, Computed(_WORKED_OUT), nullable=False),
 )
@@ -58,12 +58,12 @@ studies = Table(
     Column("priority", SmallInteger, nullable=False),
     Column("ai_state", Text, nullable=False),
     Column("reason", Text, nullable=False),
-    Column("received_at", _MOMENT, nullable=False),
-    Column("last_instance_at", _MOMENT, nullable=False),
-    Column("deadline", _MOMENT, nullable=False),
-    Column("complete_at", _MOMENT),
-    Column("triaged_at", _MOMENT),
-    Column("delivered_at", _MOMENT),
+    Column("received_at", MOMENT, nullable=False),
+    Column("last_instance_at", MOMENT, nullable=False),
+    Column("deadline", MOMENT, nullable=False),
+    Column("complete_at", MOMENT),
+    Column("triaged_at", MOMENT),
+    Column("delivered_at", MOMENT),
     Column("completed_by", Text),
     *_READERS_COLUMNS,
     Index("studies_reading_order", "due_at", "received_at", "study_instance_uid"),
@@ -88,7 +88,7 @@ instances = Table(
     Column("source_ae_title", Text, nullable=False),
     Column("source_host", Text, nullable=False),
     Column("association_id", Text, nullable=False),
-    Column("received_at", _MOMENT, nullable=False),
+    Column("received_at", MOMENT, nullable=False),
     Index("instances_of_study", "study_instance_uid", "series_instance_uid"),
 )
 
@@ -103,7 +103,7 @@ instance_conflicts = Table(
     Column("transfer_syntax_uid", Text, nullable=False),
     Column("source_ae_title", Text, nullable=False),
     Column("source_host", Text, nullable=False),
-    Column("received_at", _MOMENT, nullable=False),
+    Column("received_at", MOMENT, nullable=False),
 )
 
 quarantine = Table(
@@ -117,7 +117,7 @@ quarantine = Table(
     Column("path", Text, nullable=False),
     Column("source_ae_title", Text, nullable=False),
     Column("source_host", Text, nullable=False),
-    Column("received_at", _MOMENT, nullable=False),
+    Column("received_at", MOMENT, nullable=False),
     UniqueConstraint("claimed_sop_instance_uid", "sha256"),
 )
 
@@ -127,8 +127,8 @@ associations = Table(
     Column("association_id", Text, primary_key=True),
     Column("calling_ae_title", Text, nullable=False),
     Column("host", Text, nullable=False),
-    Column("opened_at", _MOMENT, nullable=False),
-    Column("closed_at", _MOMENT),
+    Column("opened_at", MOMENT, nullable=False),
+    Column("closed_at", MOMENT),
     Column("outcome", Text, nullable=False),
     Index("associations_open", "association_id", postgresql_where=text("closed_at IS NULL")),
 )
@@ -143,7 +143,7 @@ analyses = Table(
     Column("model_name", Text, nullable=False),
     Column("model_digest", Text, nullable=False),
     Column("answer", JSONB, nullable=False),
-    Column("recorded_at", _MOMENT, nullable=False),
+    Column("recorded_at", MOMENT, nullable=False),
     UniqueConstraint("study_instance_uid", "input_digest", "model_digest"),
 )
 
@@ -167,10 +167,10 @@ deliveries = Table(
     Column("destination", Text, primary_key=True),
     Column("state", Text, nullable=False),
     Column("last_error", Text, nullable=False, server_default=""),
-    Column("delivered_at", _MOMENT),
+    Column("delivered_at", MOMENT),
     Column("attempts", Integer, nullable=False, server_default="0"),
-    Column("planned_at", _MOMENT, nullable=False, server_default=text("now()")),
-    Column("last_try_at", _MOMENT),
+    Column("planned_at", MOMENT, nullable=False, server_default=text("now()")),
+    Column("last_try_at", MOMENT),
 )
 
 forwardings = Table(
@@ -181,10 +181,10 @@ forwardings = Table(
     Column("study_instance_uid", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("last_error", Text, nullable=False, server_default=""),
-    Column("delivered_at", _MOMENT),
+    Column("delivered_at", MOMENT),
     Column("attempts", Integer, nullable=False, server_default="0"),
-    Column("planned_at", _MOMENT, nullable=False, server_default=text("now()")),
-    Column("last_try_at", _MOMENT),
+    Column("planned_at", MOMENT, nullable=False, server_default=text("now()")),
+    Column("last_try_at", MOMENT),
     Column("sent_transfer_syntax_uid", Text),
     Index("forwardings_of_study", "study_instance_uid", "destination"),
     Index("forwardings_open", "destination", postgresql_where=text("state <> 'delivered'")),
@@ -195,7 +195,7 @@ destination_circuits = Table(
     metadata,
     Column("destination", Text, primary_key=True),
     Column("failures", Integer, nullable=False),
-    Column("retry_at", _MOMENT),
+    Column("retry_at", MOMENT),
     Column("last_error", Text, nullable=False),
 )
 
@@ -204,7 +204,7 @@ study_changes = Table(
     metadata,
     Column("id", BigInteger, Identity(), primary_key=True),
     Column("study_instance_uid", Text, nullable=False),
-    Column("changed_at", _MOMENT, nullable=False, server_default=text("now()")),
+    Column("changed_at", MOMENT, nullable=False, server_default=text("now()")),
 )
 
 accounts = Table(
@@ -214,8 +214,8 @@ accounts = Table(
     Column("password_hash", Text, nullable=False),
     Column("role", Text, nullable=False),
     Column("failed_logins", Integer, nullable=False, server_default="0"),
-    Column("locked_until", _MOMENT),
-    Column("created_at", _MOMENT, nullable=False),
+    Column("locked_until", MOMENT),
+    Column("created_at", MOMENT, nullable=False),
 )
 
 sessions = Table(
@@ -223,8 +223,8 @@ sessions = Table(
     metadata,
     Column("token_sha256", Text, primary_key=True),
     Column("account", Text, ForeignKey("accounts.name", ondelete="CASCADE"), nullable=False),
-    Column("created_at", _MOMENT, nullable=False),
-    Column("expires_at", _MOMENT, nullable=False),
+    Column("created_at", MOMENT, nullable=False),
+    Column("expires_at", MOMENT, nullable=False),
 )
 
 api_tokens = Table(
@@ -232,7 +232,7 @@ api_tokens = Table(
     metadata,
     Column("token_sha256", Text, primary_key=True),
     Column("role", Text, nullable=False),
-    Column("created_at", _MOMENT, nullable=False),
+    Column("created_at", MOMENT, nullable=False),
 )
 
 models = Table(
@@ -245,7 +245,7 @@ models = Table(
     Column("task", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("record", JSONB, nullable=False),
-    Column("registered_at", _MOMENT, nullable=False),
+    Column("registered_at", MOMENT, nullable=False),
     UniqueConstraint("name", "version", "digest"),
     Index("models_one_active_for_each_task", "task", unique=True, postgresql_where=text("state = 'active'")),
 )
@@ -259,7 +259,7 @@ model_history = Table(
     Column("state_before", Text),
     Column("state_after", Text, nullable=False),
     Column("decided_by", Text, nullable=False),
-    Column("decided_at", _MOMENT, nullable=False),
+    Column("decided_at", MOMENT, nullable=False),
     Column("why", Text, nullable=False),
     Index("model_history_of_model", "model_id"),
 )
@@ -272,7 +272,7 @@ reading_acts = Table(
     Column("revision", Integer, nullable=False),
     Column("reader", Text, nullable=False),
     Column("kind", Text, nullable=False),
-    Column("at", _MOMENT, nullable=False),
+    Column("at", MOMENT, nullable=False),
     Column("undoes", BigInteger, ForeignKey("reading_acts.number"), unique=True),
     Column("content", JSONB, nullable=False),
     Index("reading_acts_of_study", "study_instance_uid", "number"),
@@ -298,7 +298,7 @@ incident_acts = Table(
     Column("act", Text, nullable=False),
     Column("account", Text, nullable=False),
     Column("note", Text, nullable=False),
-    Column("at", _MOMENT, nullable=False),
+    Column("at", MOMENT, nullable=False),
     Index("incident_acts_of_incident", "incident", text("number DESC")),
 )
 
@@ -306,7 +306,7 @@ audit_events = Table(
     "audit_events",
     metadata,
     Column("number", BigInteger, primary_key=True, autoincrement=False),
-    Column("at", _MOMENT, nullable=False),
+    Column("at", MOMENT, nullable=False),
     Column("actor", Text, nullable=False),
     Column("role", Text, nullable=False),
     Column("action", Text, nullable=False),
@@ -318,132 +318,11 @@ audit_events = Table(
     Index("audit_events_of_study", "study_instance_uid", "number"),
 )
 
-validation_plans = Table(
-    "validation_plans",
-    metadata,
-    Column("sha256", Text, primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("content", Text, nullable=False),
-    Column("locked_by", Text, nullable=False),
-    Column("locked_at", _MOMENT, nullable=False),
-)
-
-validation_runs = Table(
-    "validation_runs",
-    metadata,
-    Column("id", BigInteger, Identity(), primary_key=True),
-    Column("model_name", Text, nullable=False),
-    Column("model_version", Text, nullable=False),
-    Column("model_digest", Text, nullable=False),
-    Column("dataset", Text, nullable=False),
-    Column("dataset_digest", Text, nullable=False),
-    Column("measured_at", _MOMENT, nullable=False),
-    Column("predictions_sha256", Text, nullable=False),
-    Column("document", JSONB, nullable=False),
-    Column("report", Text, nullable=False),
-    Index("validation_runs_of_model", "model_digest", "dataset_digest"),
-)
-
-validation_verdicts = Table(
-    "validation_verdicts",
-    metadata,
-    Column("id", BigInteger, Identity(), primary_key=True),
-    Column("candidate_name", Text, nullable=False),
-    Column("candidate_version", Text, nullable=False),
-    Column("candidate_digest", Text, nullable=False),
-    Column("reference_name", Text, nullable=False),
-    Column("reference_version", Text, nullable=False),
-    Column("reference_digest", Text, nullable=False),
-    Column("plan_sha256", Text, ForeignKey("validation_plans.sha256"), nullable=False),
-    Column("dataset_digest", Text, nullable=False),
-    Column("accepted", Boolean, nullable=False),
-    Column("binding", Boolean, nullable=False),
-    Column("decided_by", Text, nullable=False),
-    Column("decided_at", _MOMENT, nullable=False),
-    Column("document", JSONB, nullable=False),
-    Column("report", Text, nullable=False),
-    Index("validation_verdicts_of_candidate", "candidate_digest"),
-)
-
-shadow_answers = Table(
-    "shadow_answers",
-    metadata,
-    Column("study_instance_uid", Text, ForeignKey("studies.study_instance_uid"), primary_key=True),
-    Column("model_digest", Text, primary_key=True),
-    Column("revision", Integer, primary_key=True, autoincrement=False),
-    Column("model_name", Text, nullable=False),
-    Column("model_version", Text, nullable=False),
-    Column("recorded_at", _MOMENT, nullable=False),
-    Column("answer", JSONB),
-    Column("reason", Text, nullable=False),
-)
-
-commitment_requests = Table(
-    "commitment_requests",
-    metadata,
-    Column("ae_title", Text, primary_key=True),
-    Column("transaction_uid", Text, primary_key=True),
-    Column("host", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("requested_at", _MOMENT, nullable=False),
-    Column("reported_at", _MOMENT),
-    Column("failed", Integer),
-    Column("last_error", Text, nullable=False, server_default=""),
-)
-
-procedure_steps = Table(
-    "procedure_steps",
-    metadata,
-    Column("sop_instance_uid", Text, primary_key=True),
-    Column("study_instance_uid", Text, nullable=False),
-    Column("status", Text, nullable=False),
-    Column("ae_title", Text, nullable=False),
-    Column("content", JSONB, nullable=False),
-    Column("created_at", _MOMENT, nullable=False),
-    Column("ended_at", _MOMENT),
-    Index("procedure_steps_of_study", "study_instance_uid"),
-)
-
-announced_instances = Table(
-    "announced_instances",
-    metadata,
-    Column("signal", Text, primary_key=True),
-    Column("announcement", Text, primary_key=True),
-    Column("sop_instance_uid", Text, primary_key=True),
-    Column("sop_class_uid", Text, nullable=False),
-    Index("announced_instances_by_uid", "sop_instance_uid"),
-)
-
-source_counts = Table(
-    "source_counts",
-    metadata,
-    Column("study_instance_uid", Text, primary_key=True),
-    Column("source", Text, nullable=False),
-    Column("instances", Integer),
-    Column("asked_at", _MOMENT, nullable=False),
-)
-
-confirmations = Table(
-    "confirmations",
-    metadata,
-    Column("sop_instance_uid", Text, primary_key=True),
-    Column("destination", Text, primary_key=True),
-    Column("study_instance_uid", Text, ForeignKey("studies.study_instance_uid"), nullable=False),
-    Column("sop_class_uid", Text, nullable=False),
-    Column("transaction_uid", Text, nullable=False, unique=True),
-    Column("state", Text, nullable=False),
-    Column("reason", Text, nullable=False, server_default=""),
-    Column("planned_at", _MOMENT, nullable=False),
-    Column("asked_at", _MOMENT),
-    Column("answered_at", _MOMENT),
-    Index("confirmations_of_study", "study_instance_uid"),
-)
-
 routings = Table(
     "routings",
     metadata,
     Column("study_instance_uid", Text, ForeignKey("studies.study_instance_uid"), primary_key=True),
     Column("revision", Integer, primary_key=True),
-    Column("decided_at", _MOMENT, nullable=False),
+    Column("decided_at", MOMENT, nullable=False),
     Column("routing", JSONB, nullable=False),
 )

@@ -9,7 +9,8 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 from models.lifecycle import RegisteredModel
 from storage.results import recorded_from_row
 from storage.rows import from_json, to_json
-from storage.schema import analyses, models, shadow_answers, studies
+from storage.schema import analyses, models, studies
+from storage.schema_of_validation import shadow_answers
 from storage.transaction import transaction
 from triage.findings import Analysis, ModelIdentity
 from triage.identifiers import StudyInstanceUid

@@ -14,6 +14,7 @@ from triage.errors import (
 from triage.findings import AiState, Analysis, ModelIdentity
 from triage.forwarding import plan_forwarding
 from triage.identifiers import Sha256, SopInstanceUid, StudyInstanceUid
+from triage.outcome import Outcome, summary
 from triage.ports import (
     Analyser,
     Arrivals,
@@ -33,17 +34,6 @@ from triage.reading_order import raised_by_rules, reason_for
 from triage.rules import Routing
 from triage.selection import Selection, select_series
 from triage.study import ReceivedInstance, Registration, Series, Study, StudyStatus
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one study in one triage: recorded analyses, and the state and the words for the list."""
-
-    analyses: tuple[tuple[Series, Analysis], ...]
-    state: AiState
-    reason: str
-    raises_to: Priority
-    selections: tuple[tuple[ModelIdentity, Selection], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,8 +235,8 @@ class Triage:
                 refusals.append(f"{offer.identity.name}: {analysis.out_of_scope}")
             analyses.append((selection.chosen, analysis))
         # That a model of another modality stays away says little where one of this modality has a reason of its own.
-        summary = _summary(tuple(analyses), refusals or elsewhere, failures)
-        return replace(summary, selections=tuple(selections))
+        outcome = summary(tuple(analyses), refusals or elsewhere, failures)
+        return replace(outcome, selections=tuple(selections))
 
     def _analysed(self, model: ModelIdentity, series: Series, earlier: Sequence[RecordedAnalysis]) -> Analysis:
         """Return the model's answer; images that it has seen before are not run again."""
@@ -391,21 +381,3 @@ def _superseded(recorded: RecordedAnalysis, analyses: Sequence[RecordedAnalysis]
     name = recorded.analysis.model.name
     earlier = [one for one in analyses if one.analysis.model.name == name and one.recorded_at < recorded.recorded_at]
     return max(earlier, key=lambda one: one.recorded_at, default=None)
-
-
-def _summary(
-    analyses: tuple[tuple[Series, Analysis], ...], refusals: Sequence[str], failures: Sequence[str]
-) -> Outcome:
-    """Return what the list says: a flag counts whatever else failed; "no flag" only when no model failed."""
-    answered = [analysis for _, analysis in analyses if not analysis.out_of_scope]
-    flagged = [finding for analysis in answered for finding in analysis.findings if finding.flagged]
-    if flagged:
-        band = most_urgent(*(finding.raises_to for finding in flagged))
-        said = [f"suspected {f.code.meaning.lower()}, {f.model.name} {f.model.version}" for f in flagged]
-        return Outcome(analyses, AiState.ANALYSED_FLAGGED, "; ".join([*said, *failures]), band)
-    if failures:
-        return Outcome(analyses, AiState.FAILED, "; ".join(failures), Priority.ROUTINE)
-    if answered:
-        said = [f"{a.model.name} {a.model.version}" for a in answered]
-        return Outcome(analyses, AiState.ANALYSED_NO_FLAG, ", ".join(said), Priority.ROUTINE)
-    return Outcome(analyses, AiState.OUT_OF_SCOPE, "; ".join(refusals) or "no model in service", Priority.ROUTINE)

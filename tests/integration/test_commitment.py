@@ -23,7 +23,7 @@ from dicom_gateway.sender import Destination, DicomSender
 from storage.commitments import CommitmentRows
 from storage.incidents import IncidentReader
 from storage.instances import list_instances
-from storage.schema import commitment_requests, confirmations
+from storage.schema_of_announcements import commitment_requests, confirmations
 from storage.work_queue import DELIVERY_QUEUE
 from tests.builders import CT_IMAGE_STORAGE, STUDY, a_file, an_instance
 from tests.integration.test_receiver import a_ct, encoded, store_raw
@@ -289,14 +289,16 @@ def test_a_destination_that_never_reports_is_an_incident_after_a_day(committing,
     assert "no report within 24 h" in IncidentReader(engine).newest(10).incidents[0].reason
 
 
-def test_a_delivery_is_confirmed_only_where_the_settings_say_so(transactions, clock, delivered, engine):
+@pytest.mark.parametrize("confirming", [frozenset(), frozenset({"ARCHIVE"})])
+def test_a_delivery_is_confirmed_only_where_the_settings_say_so(transactions, clock, delivered, engine, confirming):
     with transactions.begin() as records:
         records.results.add_object(delivered)
         records.results.add_delivery(delivered.sop_instance_uid, "ARCHIVE")
-    for confirming in (frozenset(), frozenset({"ARCHIVE"})):
-        Delivery(transactions, clock, None, ScriptedSender(), confirming).deliver_result("2.25.11", "ARCHIVE")
-        tasks = [(task, args["destination"]) for task, args in jobs(engine)]
-        assert (("confirm_delivery", "ARCHIVE") in tasks) == bool(confirming)
+
+    Delivery(transactions, clock, None, ScriptedSender(), confirming).deliver_result("2.25.11", "ARCHIVE")
+
+    tasks = [(task, args["destination"]) for task, args in jobs(engine)]
+    assert (("confirm_delivery", "ARCHIVE") in tasks) == bool(confirming)
 
 
 def confirmed(engine) -> tuple[dict[str, str], set[str]]:

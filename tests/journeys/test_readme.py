@@ -28,6 +28,7 @@ README_COMMANDS = (
     "acuity models verify",
     "acuity check",
     "acuity-train ct-head-haemorrhage --help",
+    "acuity dataset phantoms OUT --studies 6 --seed 7",
     "acuity validate run --bundle ct-head-haemorrhage --data DIR --out OUT --json",
     "acuity dataset to-dicom DIR OUT",
 )

@@ -3,7 +3,6 @@
 Source: PS3.18 tables 10.6.1-2 (matching), 10.6.3-3, -4 and -5 (returned attributes), annex F (JSON).
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,12 +55,11 @@ ATTRIBUTES = (
     Attribute("00280011", "US", "Columns", _IMAGE, "columns", Matching.NUMBER),
 )
 
-_BY_NAME: Mapping[str, Attribute] = {name: one for one in ATTRIBUTES for name in (one.tag, one.keyword.upper())}
-
 
 def attribute_called(name: str) -> Attribute | None:
     """Return the attribute with this keyword or tag (eight hexadecimal digits), None where it is not known here."""
-    return _BY_NAME.get(name.upper())
+    wanted = name.upper()
+    return next((one for one in ATTRIBUTES if wanted in (one.tag, one.keyword.upper())), None)
 
 
 def key_of(attribute: Attribute, level: Level) -> Key | None:

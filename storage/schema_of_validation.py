@@ -1,0 +1,66 @@
+"""The tables of validation: plans, runs, verdicts, and what models in the shadow said."""
+
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Identity, Index, Integer, Table, Text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from storage.schema import MOMENT, metadata
+
+validation_plans = Table(
+    "validation_plans",
+    metadata,
+    Column("sha256", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("locked_by", Text, nullable=False),
+    Column("locked_at", MOMENT, nullable=False),
+)
+
+validation_runs = Table(
+    "validation_runs",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("model_name", Text, nullable=False),
+    Column("model_version", Text, nullable=False),
+    Column("model_digest", Text, nullable=False),
+    Column("dataset", Text, nullable=False),
+    Column("dataset_digest", Text, nullable=False),
+    Column("measured_at", MOMENT, nullable=False),
+    Column("predictions_sha256", Text, nullable=False),
+    Column("document", JSONB, nullable=False),
+    Column("report", Text, nullable=False),
+    Index("validation_runs_of_model", "model_digest", "dataset_digest"),
+)
+
+validation_verdicts = Table(
+    "validation_verdicts",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("candidate_name", Text, nullable=False),
+    Column("candidate_version", Text, nullable=False),
+    Column("candidate_digest", Text, nullable=False),
+    Column("reference_name", Text, nullable=False),
+    Column("reference_version", Text, nullable=False),
+    Column("reference_digest", Text, nullable=False),
+    Column("plan_sha256", Text, ForeignKey("validation_plans.sha256"), nullable=False),
+    Column("dataset_digest", Text, nullable=False),
+    Column("accepted", Boolean, nullable=False),
+    Column("binding", Boolean, nullable=False),
+    Column("decided_by", Text, nullable=False),
+    Column("decided_at", MOMENT, nullable=False),
+    Column("document", JSONB, nullable=False),
+    Column("report", Text, nullable=False),
+    Index("validation_verdicts_of_candidate", "candidate_digest"),
+)
+
+shadow_answers = Table(
+    "shadow_answers",
+    metadata,
+    Column("study_instance_uid", Text, ForeignKey("studies.study_instance_uid"), primary_key=True),
+    Column("model_digest", Text, primary_key=True),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    Column("model_name", Text, nullable=False),
+    Column("model_version", Text, nullable=False),
+    Column("recorded_at", MOMENT, nullable=False),
+    Column("answer", JSONB),
+    Column("reason", Text, nullable=False),
+)
