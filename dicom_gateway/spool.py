@@ -163,9 +163,13 @@ class Spool:
         with _locked(self.folder, fcntl.LOCK_SH):
             yield
 
+    def has_space(self) -> bool:
+        """Return whether the reserve is free."""
+        return shutil.disk_usage(self.folder).free >= self.min_free_bytes
+
     def require_space(self) -> None:
         """Raise StorageFull unless the reserve is free."""
-        if shutil.disk_usage(self.folder).free < self.min_free_bytes:
+        if not self.has_space():
             raise StorageFull(f"{self.folder}: less than {self.min_free_bytes} bytes would stay free")
 
     def _place(self, sealed: Sequence[SealedFile], paths: Sequence[Path]) -> list[StoredFile]:
