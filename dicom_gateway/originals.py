@@ -76,8 +76,8 @@ class DicomOriginalSender:
         uid = original.sop_instance_uid
         try:
             read_file_meta_info(path)
-        except (OSError, EOFError, ValueError, struct.error, InvalidDicomError) as error:
-            damaged = UnreadableInstance(f"instance {uid}: {type(error).__name__} on reading its file")
+        except (OSError, EOFError, ValueError, struct.error, InvalidDicomError) as failure:
+            damaged = UnreadableInstance(f"instance {uid}: {type(failure).__name__} on reading its file")
             return SentOriginal(uid, syntax, damaged)
         status = association.send_c_store(path)
         error = error_of(peer, uid, status)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from triage.circuit_breaker import CircuitBreaker
 from triage.errors import DestinationUnavailable, PermanentError, RetriableError
-from triage.identifiers import StudyInstanceUid
+from triage.identifiers import SopInstanceUid, StudyInstanceUid
 from triage.ports import Clock, OriginalSender, Records, StoredOriginal, Transactions
 from triage.priority import Priority
 
@@ -64,6 +64,8 @@ class Forwarding:
         if postponed is not None:
             raise postponed
 
-    def _close(self, uids: set[str], destination: str, error: DestinationUnavailable | PermanentError) -> None:
+    def _close(
+        self, uids: set[SopInstanceUid], destination: str, error: DestinationUnavailable | PermanentError
+    ) -> None:
         with self.transactions.begin() as records:
             records.forwardings.note_all(sorted(uids), destination, error, self.clock.now())

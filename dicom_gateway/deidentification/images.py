@@ -164,7 +164,7 @@ def _require_gone(image: FileDataset, traces: Traces, uids: frozenset[str]) -> N
 
     A compressed frame may carry comments. In plain values a word would be found by chance alone.
     """
-    without_pixels = FileDataset(None, {}, file_meta=image.file_meta, preamble=bytes(128))
+    without_pixels = FileDataset("", {}, file_meta=image.file_meta, preamble=bytes(128))
     without_pixels.update({tag: element for tag, element in image.items() if tag.group != 0x7FE0})
     buffer = BytesIO()
     syntax = image.file_meta.TransferSyntaxUID
