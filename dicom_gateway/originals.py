@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
@@ -15,14 +14,19 @@ from pynetdicom.association import Association
 
 from dicom_gateway.sender import Context, Destination, DicomSender, error_of
 from dicom_gateway.transcoding import transcoded
-from triage.errors import DestinationRefused, PermanentError, UnreadableInstance
+from triage.errors import (
+    DestinationRefused,
+    DestinationUnavailable,
+    ObjectPostponed,
+    PermanentError,
+    UnreadableInstance,
+)
 from triage.ports import SentOriginal, StoredOriginal
 
 MOST_CONTEXTS = 128
 """The odd numbers from 1 to 255. Source: PS3.8 table 9-13."""
 
 _PLAIN = (str(ExplicitVRLittleEndian), str(ImplicitVRLittleEndian))
-_OUT_OF_RESOURCES = range(0xA700, 0xA800)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +76,14 @@ class DicomOriginalSender:
         uid = original.sop_instance_uid
         try:
             read_file_meta_info(path)
-        except (OSError, EOFError, ValueError, struct.error, InvalidDicomError) as error:
-            damaged = UnreadableInstance(f"instance {uid}: {type(error).__name__} on reading its file")
+        except (OSError, EOFError, ValueError, struct.error, InvalidDicomError) as failure:
+            damaged = UnreadableInstance(f"instance {uid}: {type(failure).__name__} on reading its file")
             return SentOriginal(uid, syntax, damaged)
         status = association.send_c_store(path)
-        refusal = error_of(peer, uid, status)
-        if refusal is not None and _ends_the_try(status):
-            raise refusal
-        return SentOriginal(uid, syntax, refusal)
+        error = error_of(peer, uid, status)
+        if isinstance(error, DestinationUnavailable) and not isinstance(error, ObjectPostponed):
+            raise error
+        return SentOriginal(uid, syntax, error)
 
 
 def _accepted(association: Association) -> set[tuple[str, str]]:
@@ -89,11 +93,6 @@ def _accepted(association: Association) -> set[tuple[str, str]]:
 def _not_taken(peer: Destination, original: StoredOriginal) -> DestinationRefused:
     what = f"SOP class {original.sop_class_uid} in transfer syntax {original.transfer_syntax_uid}"
     return DestinationRefused(f"{peer.name}: does not accept {what}, nor uncompressed")
-
-
-def _ends_the_try(status: Dataset) -> bool:
-    """Return whether the next instance would fare no better: no answer, or out of resources (PS3.4 table B.2-1)."""
-    return "Status" not in status or status.Status in _OUT_OF_RESOURCES
 
 
 def _batches(originals: Sequence[StoredOriginal]) -> Iterator[tuple[list[StoredOriginal], list[Context]]]:

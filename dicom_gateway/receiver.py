@@ -53,7 +53,7 @@ class Receiver:
     ) -> None:
         self._settings = settings
         self._store = Storing(peers, spool, GroupCommit(spool, intake), intake_log, services or {})
-        self._slots = Slots(settings.limits)
+        self._slots = Slots(settings.limits, spool.has_space)
         self._own = OwnIdentity(
             IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, settings.longest_data_pdu, tuple(services or ())
         )

@@ -20,7 +20,7 @@ from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # m
 from pynetdicom.transport import AddressInformation, AssociationSocket
 
 from dicom_gateway.spool import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from triage.errors import DestinationRefused, DestinationUnavailable, UnreadableInstance
+from triage.errors import DestinationRefused, DestinationUnavailable, ObjectPostponed, UnreadableInstance
 from triage.identifiers import SopInstanceUid
 from triage.ports import ResultObject
 
@@ -63,6 +63,10 @@ _SINGLE_STATUSES: Mapping[int, Answer] = {
     0x0212: Answer.REFUSED,
 }
 """Statuses with a meaning of their own. Source: PS3.7 annex C."""
+
+
+OUT_OF_RESOURCES = range(0xA700, 0xA800)
+"""Statuses that the next object would meet too. Source: PS3.4 table B.2-1."""
 
 
 def answer_of(status: int) -> Answer:
@@ -222,7 +226,8 @@ def error_of(
     if answer is Answer.REFUSED:
         return DestinationRefused(said)
     if answer is Answer.TRY_LATER:
-        return DestinationUnavailable(said)
+        concerns_all = "Status" not in status or status.Status in OUT_OF_RESOURCES
+        return DestinationUnavailable(said) if concerns_all else ObjectPostponed(said)
     if answer is Answer.WARNING:
         log = _log.bind(destination=peer.name, sop_instance_uid=uid)
         log.warning("result_stored_with_warning", status=f"{status.Status:04X}H")

@@ -26,7 +26,6 @@ ABANDONED_AFTER_S = 3600.0
 _GATHERED_BYTES = 1 << 18
 _BYTES_BETWEEN_LOOKS = 1 << 26
 _INSTANCES, _QUARANTINE, _UNFINISHED = "instances", "quarantine", "unfinished"
-_LOCK = "lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +163,13 @@ class Spool:
         with _locked(self.folder, fcntl.LOCK_SH):
             yield
 
+    def has_space(self) -> bool:
+        """Return whether the reserve is free."""
+        return shutil.disk_usage(self.folder).free >= self.min_free_bytes
+
     def require_space(self) -> None:
         """Raise StorageFull unless the reserve is free."""
-        if shutil.disk_usage(self.folder).free < self.min_free_bytes:
+        if not self.has_space():
             raise StorageFull(f"{self.folder}: less than {self.min_free_bytes} bytes would stay free")
 
     def _place(self, sealed: Sequence[SealedFile], paths: Sequence[Path]) -> list[StoredFile]:
@@ -186,8 +189,6 @@ def prepare_spool(folder: Path, min_free_bytes: int) -> Spool:
     """Return the spool on `folder`; files that a process left unfinished long ago were never acknowledged and go."""
     for name in (_QUARANTINE, _UNFINISHED, *(f"{_INSTANCES}/{number:02x}" for number in range(256))):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    with _locked(folder, fcntl.LOCK_SH):
-        pass
     for made in (folder / _INSTANCES, folder, folder.parent):
         fsync_folder(made)
     for left in (folder / _UNFINISHED).glob("*.part"):
@@ -206,9 +207,8 @@ def spool_alone(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _locked(folder: Path, kind: int) -> Iterator[None]:
-    """Hold a lock of the operating system, which ends with the process that holds it."""
-    with full_disk_told(folder):
-        descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """Hold a lock of the operating system on the folder, which ends with the process that holds it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, kind)
         yield

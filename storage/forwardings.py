@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 from storage.schema import destination_circuits, forwardings, instances
 from triage.circuit import Circuit
 from triage.errors import PermanentError, RetriableError
-from triage.identifiers import StudyInstanceUid
+from triage.identifiers import SopInstanceUid, StudyInstanceUid
 from triage.ports import SentOriginal, StoredOriginal
 
 _KEYS = ("sop_instance_uid", "destination", "study_instance_uid", "state")
@@ -52,7 +52,7 @@ class ForwardingRows:
         self._mark([sent.sop_instance_uid], destination, at, values)
 
     def note_all(
-        self, uids: Sequence[str], destination: str, error: RetriableError | PermanentError, at: datetime
+        self, uids: Sequence[SopInstanceUid], destination: str, error: RetriableError | PermanentError, at: datetime
     ) -> None:
         self._mark(uids, destination, at, _outcome(error, at))
 

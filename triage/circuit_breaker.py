@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from triage.circuit import Circuit
-from triage.errors import DestinationPaused, DestinationUnavailable, PermanentError
+from triage.errors import DestinationPaused, DestinationUnavailable, ObjectPostponed, PermanentError
 from triage.ports import Clock, ResultObject, ResultSender, Transactions
 
 PROBE_LEASE = timedelta(minutes=2)
@@ -34,12 +34,12 @@ class CircuitBreaker:
         self._enter(destination)
         try:
             yield
+        except (ObjectPostponed, PermanentError):
+            # What is said about one object is an answer: the way is open.
+            self._answered(destination)
+            raise
         except DestinationUnavailable as error:
             self._failed(destination, str(error))
-            raise
-        except PermanentError:
-            # A refusal is an answer: the way is open.
-            self._answered(destination)
             raise
         self._answered(destination)
 

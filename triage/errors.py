@@ -107,6 +107,10 @@ class DestinationUnavailable(RetriableError):
     """A destination did not accept a result now: no connection, no association, or a transient status."""
 
 
+class ObjectPostponed(DestinationUnavailable):
+    """A destination answered that it could not take this one object now; it may well take others."""
+
+
 class DestinationPaused(DestinationUnavailable):
     """A destination failed several times in a row, so nobody tries it before `retry_at`."""
 

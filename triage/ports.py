@@ -202,7 +202,7 @@ class ForwardingStore(Protocol):
         """Keep what became of one instance."""
 
     def note_all(
-        self, uids: Sequence[str], destination: str, error: RetriableError | PermanentError, at: datetime
+        self, uids: Sequence[SopInstanceUid], destination: str, error: RetriableError | PermanentError, at: datetime
     ) -> None:
         """Keep that none of the instances was taken, and why."""
 

@@ -94,6 +94,7 @@ class Deidentifier:
         issuer = str(image.get("IssuerOfPatientID", ""))
         cleaning = Cleaning(self.identities, self.options, patient_id, issuer, traces)
         cleaning.clean(image)
+        image.PatientID = image.PatientName = self.identities.patient(patient_id, issuer)
         self._mark(image, "blanked" in pixels)
         _require_gone(image, traces, originals)
         report = reports.setdefault(
@@ -159,7 +160,10 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _require_gone(image: FileDataset, traces: Traces, uids: frozenset[str]) -> None:
-    """Search the bytes that would be written, without the pixels, for everything that was to go."""
+    """Search the bytes that would be written for everything that was to go; of pixels those that are compressed.
+
+    A compressed frame may carry comments. In plain values a word would be found by chance alone.
+    """
     without_pixels = FileDataset("", {}, file_meta=image.file_meta, preamble=bytes(128))
     without_pixels.update({tag: element for tag, element in image.items() if tag.group != 0x7FE0})
     buffer = BytesIO()
@@ -167,7 +171,8 @@ def _require_gone(image: FileDataset, traces: Traces, uids: frozenset[str]) -> N
     without_pixels.save_as(
         buffer, implicit_vr=syntax.is_implicit_VR, little_endian=syntax.is_little_endian, enforce_file_format=False
     )
-    content = buffer.getvalue().lower()
+    frames = bytes(image.get("PixelData") or b"") if syntax.is_encapsulated else b""
+    content = buffer.getvalue().lower() + frames.lower()
     sought = {word for word in traces.names | traces.identifiers if len(word) >= _SHORTEST_SOUGHT} | uids
     own = {str(image.PatientID).lower()}
     encodings = ("utf-8", "latin-1")

@@ -43,6 +43,7 @@ _SUCCESS = 0x0000
 _NO_CONTEXT_NAME = (1, 1, 2)
 _NO_PROTOCOL_VERSION = (1, 2, 2)
 _LOCAL_LIMIT_EXCEEDED = (2, 3, 2)
+_TEMPORARY_CONGESTION = (2, 3, 1)
 
 SLOWEST_BYTES_PER_S = 1024
 """A message may take the idle time-out, and beyond it as long as it comes no slower than this."""
@@ -146,6 +147,8 @@ class Association:
         proposal = read_proposal(first)
         if refusal := _refusal(proposal):
             return self._give_up(rejection(*refusal), "rejected")
+        if proposal.wants_only_to_store and not self._slots.may_store():
+            return self._give_up(rejection(*_TEMPORARY_CONGESTION), "rejected")
         address, echo_only = self._connection.address, proposal.wants_only_an_echo
         if not self._slots.take(address, echo_only):
             return self._give_up(rejection(*_LOCAL_LIMIT_EXCEEDED), "rejected")

@@ -20,6 +20,7 @@ from dicom_gateway.upper_layer.pdus import AbortReason, ControlPdu, PduKind, Pro
 APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
 VERIFICATION = "1.2.840.10008.1.1"
 IMPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2"
+_STORAGE_CLASSES = "1.2.840.10008.5.1.4.1.1."
 
 _CANNOT_DECODE = (
     ValueError, TypeError, LookupError, AttributeError, ArithmeticError, AssertionError, NotImplementedError,
@@ -66,6 +67,12 @@ class Proposal:
         """Whether nothing but Verification is proposed."""
         proposed = self.primitive.presentation_context_definition_list
         return all(context.abstract_syntax == VERIFICATION for context in proposed)
+
+    @property
+    def wants_only_to_store(self) -> bool:
+        """Whether nothing but standard Storage SOP classes is proposed."""
+        proposed = self.primitive.presentation_context_definition_list
+        return all(str(context.abstract_syntax).startswith(_STORAGE_CLASSES) for context in proposed)
 
 
 def read_proposal(pdu: ControlPdu) -> Proposal:

@@ -1,4 +1,4 @@
-"""How many connections and associations there may be, from all and from one address."""
+"""How many connections and associations there may be, from all and from one address, and whether any may store."""
 
 import threading
 from collections import Counter
@@ -23,8 +23,10 @@ class Limits:
 class Slots:
     """Counts connections; every method may be called from any thread."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, may_store: Callable[[], bool] = lambda: True) -> None:
+        """Take the limits, and what says whether there is room for a further instance at all."""
         self._limits = limits
+        self.may_store = may_store
         self._lock = threading.Lock()
         self._waiting: dict[int, Callable[[], None]] = {}
         self._storing: Counter[str] = Counter()

@@ -2,15 +2,24 @@
 
 import asyncio
 import hashlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from pydicom import dcmread, examples
 from pydicom.uid import JPEG2000Lossless, RLELossless
+from pynetdicom import AE, StoragePresentationContexts, evt
 from sqlalchemy import text
 
 from deploy.delivery_worker import add_forwarding
-from deploy.jobs import open_queue
+from deploy.jobs import open_queue, take_up_lost_jobs
 from dicom_gateway.originals import DicomOriginalSender
 from dicom_gateway.sender import Destination, DicomSender, SenderLimits
 from storage.deliveries import DeliveryLedger
@@ -19,7 +28,7 @@ from storage.work_queue import queue_of
 from tests.integration.test_sender import asked, free_port, loopback, needs, path_of, running, running_orthanc
 from triage.audit import PLATFORM
 from triage.circuit_breaker import CircuitBreaker
-from triage.errors import ActNotPossible, DestinationPaused, DestinationUnavailable
+from triage.errors import ActNotPossible, DestinationPaused, DestinationUnavailable, ObjectPostponed
 from triage.forwarding import Forwarding, plan_forwarding
 from triage.identifiers import StudyInstanceUid
 from triage.priority import Priority
@@ -187,6 +196,28 @@ def test_only_one_tries_a_destination_that_was_away(transactions, clock):
         pass
 
 
+def test_one_image_that_is_postponed_holds_up_no_other(received, forwarding_to, transactions, engine):
+    received()
+    plan(transactions)
+    awkward = f"{UID}.1.2"
+    entity = AE(ae_title="PEER")
+    entity.supported_contexts = StoragePresentationContexts
+    answer = {awkward: 0x0110}
+    handlers = [(evt.EVT_C_STORE, lambda event: answer.get(event.request.AffectedSOPInstanceUID, 0x0000))]
+    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
+    forwarding = forwarding_to(loopback(server.socket.getsockname()[1]))
+
+    for _ in range(4):
+        with pytest.raises(ObjectPostponed, match="0110H"):
+            forwarding.forward(UID, "pacs")
+    assert states(engine) == ["delivered"] * (SLICES - 1) + ["planned"]
+    answer.clear()
+    forwarding.forward(UID, "pacs")
+    server.shutdown()
+
+    assert states(engine) == ["delivered"] * SLICES
+
+
 @needs("storescp")
 def test_an_abort_in_the_middle_loses_nothing(received, forwarding_to, transactions, engine, tmp_path):
     sent = received()
@@ -246,3 +277,72 @@ def test_jobs_of_a_destination_that_is_no_longer_in_the_settings_are_taken_up(tr
     with engine.connect() as connection:
         queues = connection.scalars(text("SELECT queue_name FROM procrastinate_jobs ORDER BY 1")).all()
     assert queues == ["delivery", "delivery:pacs"]
+
+
+@contextmanager
+def worker(database_url: str, destination: Destination, home: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `acuity work --queue delivery` until the block ends."""
+    home.mkdir(exist_ok=True)
+    config = home / "acuity.toml"
+    config.write_text(
+        f'[database]\nurl = "{database_url}"\n[[destinations]]\nname = "pacs"\nae_title = "{destination.ae_title}"\n'
+        f'host = "{destination.host}"\nport = {destination.port}\n'
+    )
+    command = [sys.executable, "-m", "deploy.cli", "work", "--queue", "delivery", "--config", str(config)]
+    environment = {**os.environ, "ACUITY_HOME": str(home)}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def wait_until(is_so, limit_s: float = 90.0) -> None:
+    deadline = time.monotonic() + limit_s
+    while not is_so():
+        assert time.monotonic() < deadline, "not within its time"
+        time.sleep(0.05)
+
+
+@pytest.mark.timeout(240)
+def test_a_worker_that_is_killed_in_the_middle_sends_one_image_twice_at_most(
+    received, transactions, engine, database_url, tmp_path
+):
+    uids, stored, killing = set(received()), [], threading.Event()
+
+    def store(event) -> int:
+        stored.append(event.request.AffectedSOPInstanceUID)
+        if len(stored) == 3:
+            killing.set()
+            time.sleep(1)
+        return 0x0000
+
+    entity = AE(ae_title="PEER")
+    entity.supported_contexts = StoragePresentationContexts
+    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, store)])
+    peer = loopback(server.socket.getsockname()[1])
+    plan(transactions)
+    try:
+        with worker(database_url, peer, tmp_path / "home") as process:
+            assert killing.wait(90)
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        delivered = states(engine).count("delivered")
+        assert delivered in (2, 3)
+        with engine.begin() as connection:
+            connection.execute(text("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 minute'"))
+        queue = open_queue(database_url)
+        asyncio.run(taken_up(queue))
+        with worker(database_url, peer, tmp_path / "home"):
+            wait_until(lambda: states(engine) == ["delivered"] * SLICES)
+    finally:
+        server.shutdown()
+
+    assert set(stored) == uids
+    assert len(stored) - len(uids) <= 1
+
+
+async def taken_up(queue) -> None:
+    async with queue.open_async():
+        assert await take_up_lost_jobs(queue) == 1

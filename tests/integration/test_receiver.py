@@ -2,6 +2,7 @@
 
 import hashlib
 from io import BytesIO
+from types import SimpleNamespace
 
 import pytest
 from pydicom import dcmread, dcmwrite
@@ -19,6 +20,7 @@ from storage.database import connect
 from storage.instances import list_instances
 from storage.schema import associations, instance_conflicts, instances, quarantine, studies
 from tests.builders import CT_IMAGE_STORAGE
+from tests.wire import Refused, Requestor, requestor
 
 
 def a_ct() -> Dataset:
@@ -162,11 +164,26 @@ def test_a_system_that_is_not_on_the_list_may_ask_for_an_echo_but_not_store(star
     assert count(engine, instances) == 1
 
 
-def test_without_space_the_sender_is_told_to_come_back(start_receiver, engine):
+def test_without_space_an_association_that_can_only_store_is_rejected_as_transient(start_receiver, engine, dcmtk):
     receiver = start_receiver(min_free_bytes=2**60)
 
-    assert store_raw(receiver.port, encoded(a_ct())) == StoreStatus.OUT_OF_RESOURCES
+    with pytest.raises(Refused, match="PDU 03H 00020301"):
+        Requestor(receiver.port, CT_IMAGE_STORAGE, ExplicitVRLittleEndian)
+    assert dcmtk("echoscu", "127.0.0.1", receiver.port).returncode == 0
     assert (count(engine, instances), list(receiver.spool.rglob("*.part"))) == (0, [])
+
+
+def test_without_space_a_store_over_an_open_association_is_told_to_come_back(start_receiver, engine, monkeypatch):
+    receiver = start_receiver(min_free_bytes=1)
+    free = [2, 0, 0, 2]
+    usage = lambda _folder: SimpleNamespace(free=free.pop(0) if len(free) > 1 else free[0])  # noqa: E731
+    monkeypatch.setattr("dicom_gateway.spool.shutil.disk_usage", usage)
+
+    with requestor(receiver.port, CT_IMAGE_STORAGE, ExplicitVRLittleEndian) as association:
+        statuses = [association.store("2.25.11", encoded(a_ct())) for _ in range(3)]
+
+    assert statuses == [StoreStatus.OUT_OF_RESOURCES, StoreStatus.OUT_OF_RESOURCES, StoreStatus.SUCCESS]
+    assert count(engine, instances) == 1
 
 
 def test_without_the_database_the_sender_is_told_to_come_back(start_receiver, engine, postgres_url):

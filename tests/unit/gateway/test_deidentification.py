@@ -231,6 +231,17 @@ def test_a_name_that_hides_in_numbers_is_found_at_the_end(image, tmp_path):
         cleaned(written(image, tmp_path / "in.dcm"))
 
 
+def test_a_name_in_a_comment_of_a_compressed_frame_is_found(tmp_path):
+    image = dcmread(get_testdata_file("JPEG-lossy.dcm"))
+    image.PatientName, image.BurnedInAnnotation = "Featherstone^Wilhelmina", "NO"
+    start = image.PixelData.index(b"\xff\xd8") + 2
+    comment = b"\xff\xfe\x00\x0eFeatherstone"
+    image.PixelData = image.PixelData[:start] + comment + image.PixelData[start:]
+
+    with pytest.raises(CannotDeidentify, match="a name or an identifier"):
+        cleaned(written(image, tmp_path / "in.dcm"))
+
+
 def test_the_command_writes_studies_with_reports_and_says_what_it_refused(image, tmp_path, capsys):
     source, out, key = tmp_path / "in", tmp_path / "out", tmp_path / "key"
     source.mkdir()
