@@ -53,29 +53,32 @@ def compare(options: argparse.Namespace) -> int:
     settings = read_settings(options.config)
     plan, _, sha256 = read_plan(options.plan)
     write_pdf = pdf_writer() if options.pdf else None
-    with opened_evidence(settings) as rows, written_whole(options.out, _is_earlier_verdict) as unfinished:
-        locked = _locked(rows, plan, sha256)
-        dataset = load_dataset(options.data)
-        if plan.dataset_digest not in ("", dataset.digest):
-            raise InvalidPlan(f"{plan.name}: data set {dataset.digest[:12]}, the plan needs {plan.dataset_digest[:12]}")
-        sources = tuple(_source(which, settings) for which in (options.a, options.b))
-        _require_unused(rows, locked, sources[B], dataset.digest)
+    with written_whole(options.out, _is_earlier_verdict) as unfinished:
+        with opened_evidence(settings) as rows:
+            locked = _locked(rows, plan, sha256)
+            dataset = load_dataset(options.data)
+            if plan.dataset_digest not in ("", dataset.digest):
+                found, needed = dataset.digest[:12], plan.dataset_digest[:12]
+                raise InvalidPlan(f"{plan.name}: data set {found}, the plan needs {needed}")
+            sources = [_source(which, settings) for which in (options.a, options.b)]
+            _require_unused(rows, locked, sources[B], dataset.digest)
+        # The database is not held while the models run: this command may have started the server, and others use it.
         runs = [_run(one, settings, options, unfinished / name) for one, name in zip(sources, "ab", strict=True)]
-        for source, name in zip(sources, "ab", strict=True):
-            if isinstance(source, Bundle):
-                record_run(rows, unfinished / name)
-        known = [rows.is_recorded(one.model.digest, dataset.digest, one.predictions_sha256) for one in runs]
-        comparison = Comparison(
-            plan, locked, (runs[0], runs[1]), (known[0], known[1]), paired_cases(dataset, *runs), datetime.now(UTC)
-        )
-        document = verdict_document(comparison)
-        verdict = _verdict(comparison, document, account_of(options.by))
-        (unfinished / VERDICT_FILE).write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", "utf-8")
-        page = verdict_html(document)
-        (unfinished / PAGE_FILE).write_text(page, "utf-8")
-        if write_pdf is not None:
-            write_pdf(page, unfinished / PDF_FILE)
-        rows.record_verdict(verdict, page, _event_of(verdict))
+        cases, at = paired_cases(dataset, *runs), datetime.now(UTC)
+        with opened_evidence(settings) as rows:
+            for source, name in zip(sources, "ab", strict=True):
+                if isinstance(source, Bundle):
+                    record_run(rows, unfinished / name)
+            known = [rows.is_recorded(one.model.digest, dataset.digest, one.predictions_sha256) for one in runs]
+            comparison = Comparison(plan, locked, (runs[0], runs[1]), (known[0], known[1]), cases, at)
+            document = verdict_document(comparison)
+            page = verdict_html(document)
+            (unfinished / VERDICT_FILE).write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", "utf-8")
+            (unfinished / PAGE_FILE).write_text(page, "utf-8")
+            if write_pdf is not None:
+                write_pdf(page, unfinished / PDF_FILE)
+            verdict = _verdict(comparison, document, account_of(options.by))
+            rows.record_verdict(verdict, page, _event_of(verdict))
     print_answer(options, document, None if options.json else _summary(document))
     return 0 if verdict.accepted else 1
 

@@ -31,6 +31,9 @@ def add_gate(validate: Any, printing: argparse.ArgumentParser, later: Later) -> 
     )
     feedback.add_argument("--sensitivity", type=_share, default=0.9, metavar="P",
                           help="that a proposed threshold keeps (default: 0.9)")  # fmt: skip
+    feedback.add_argument(
+        "--write", type=Path, metavar="FILE.zip", help="write the proposal as a new version of --model"
+    )
     feedback.set_defaults(run=later("feedback", "report_feedback"))
     for one in (lock, compare):
         one.add_argument("--by", default="", metavar="PERSON", help="who does it (default: this system's account)")

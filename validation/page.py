@@ -15,7 +15,7 @@ figure { margin: .8rem 0; } figcaption { color: #444; }
 @page { size: A4; margin: 18mm 15mm; @bottom-right { content: counter(page) " of " counter(pages); font-size: 9pt; } }
 @media print { body { margin: 0; max-width: none; padding: 0; font-size: 9.5pt; }
   th, td { padding-right: .5rem; }
-  h2 { break-after: avoid; } tr, svg, figure { break-inside: avoid; } }
+  h2, caption { break-after: avoid; } table, tr, svg, figure { break-inside: avoid; } }
 """
 
 

@@ -62,3 +62,11 @@ def test_a_table_of_reports_that_is_none_is_refused_in_one_line(feedback, tmp_pa
 
     assert (code, said.out, said.err.count("\n")) == (2, "", 1)
     assert "column StudyInstanceUID absent" in said.err
+
+
+def test_without_enough_truth_there_is_nothing_to_write(feedback, tmp_path):
+    code, said = feedback("--write", tmp_path / "new.zip", "--json")
+
+    assert (code, said.out, said.err.count("\n")) == (2, "", 1)
+    assert "nothing to propose: needed 20 positives" in said.err
+    assert not (tmp_path / "new.zip").exists()

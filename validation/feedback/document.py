@@ -21,8 +21,8 @@ BIAS = (
 )
 CALIBRATION = (
     "Platt's mapping of the logit, figures of studies left out of the fit (ten folds by patient). A proposal changes "
-    "nothing: slope, intercept and threshold go into a new version of the bundle, which passes `acuity validate "
-    "compare` like any other."
+    "nothing by itself: --write makes a new version of the bundle of it, which passes `acuity validate compare` like "
+    "any other."
 )
 
 

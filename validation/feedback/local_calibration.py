@@ -14,6 +14,7 @@ from validation.intervals import LEVEL, Estimate, Proportion, clustered_proporti
 from validation.statistics.recalibration import Method, cross_validated, fit_curve
 from validation.statistics.scored_cases import ScoredCases
 
+ALL = "all"
 NO_GAIN = Estimate(None, None)
 FEWEST_OF_A_KIND = 20
 SEED = 1
@@ -50,7 +51,7 @@ def proposals(cases: Sequence[LiveCase], sensitivity: float) -> list[Proposal]:
     The threshold is the highest at which the left-out studies keep `sensitivity`, 0 < sensitivity <= 1.
     """
     known = [one for one in cases if one.truth is not None]
-    groups = {"all": known}
+    groups = {ALL: known}
     for one in known:
         for name in (f"site: {one.site}" if one.site else "", f"scanner: {one.scanner}" if one.scanner else ""):
             if name:

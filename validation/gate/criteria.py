@@ -26,13 +26,15 @@ NO_FIGURE = Estimate(None, None)
 class Judged:
     """A criterion on all cases or on one `subgroup` ("column: value").
 
-    `n` counts the cases that the measure divides by, `patients` theirs. `met` is None where they are too few to judge.
+    `n` counts the cases that the measure divides by, `patients` theirs; `figures` are those of reference and candidate.
+    `met` is None where the cases are too few to judge.
     """
 
     criterion: Criterion
     subgroup: str
     n: int
     patients: int
+    figures: tuple[float | None, float | None]
     estimate: Estimate
     met: bool | None
 
@@ -63,9 +65,11 @@ def _judged(criterion: Criterion, subgroup: str, cases: Cases, missing: Missing)
     positives = int(cases.truth.sum())
     fewest = min(positives, n - positives) if criterion.measure is Measure.AUC else n
     if subgroup and fewest < criterion.minimum_cases:
-        return Judged(criterion, subgroup, n, patients, NO_FIGURE, None)
-    estimate = _estimate(criterion, cases) if fewest else NO_FIGURE
-    return Judged(criterion, subgroup, n, patients, estimate, _is_met(criterion, estimate))
+        return Judged(criterion, subgroup, n, patients, (None, None), NO_FIGURE, None)
+    if not fewest:
+        return Judged(criterion, subgroup, n, patients, (None, None), NO_FIGURE, False)
+    figures, estimate = (_areas if criterion.measure is Measure.AUC else _rates)(criterion, cases)
+    return Judged(criterion, subgroup, n, patients, figures, estimate, _is_met(criterion, estimate))
 
 
 def _divided_by(measure: Measure, cases: Cases) -> Truth:
@@ -81,27 +85,25 @@ def _is_met(criterion: Criterion, estimate: Estimate) -> bool:
     return reached is not None and reached >= criterion.at_least - 1e-12
 
 
-def _estimate(criterion: Criterion, cases: Cases) -> Estimate:
-    if criterion.measure is Measure.AUC:
-        return _area(cases, criterion.of)
+def _rates(criterion: Criterion, cases: Cases) -> tuple[tuple[float, float], Estimate]:
     right = cases.answered if criterion.measure is Measure.ANSWERED else cases.flagged == cases.truth
-    patients = cases.patients.tolist()
+    patients, figures = cases.patients.tolist(), (float(right[A].mean()), float(right[B].mean()))
     if criterion.of is Of.CANDIDATE:
-        return clustered_proportion(right[B].tolist(), patients).estimate
-    difference = float(right[B].mean() - right[A].mean())
-    return Estimate(difference, newcombe_clustered(right[A], right[B], patients))
+        return figures, clustered_proportion(right[B].tolist(), patients).estimate
+    return figures, Estimate(figures[B] - figures[A], newcombe_clustered(right[A], right[B], patients))
 
 
-def _area(cases: Cases, of: Of) -> Estimate:
+def _areas(criterion: Criterion, cases: Cases) -> tuple[tuple[float | None, float | None], Estimate]:
     patients = tuple(cases.patients.tolist())
-    if of is Of.CANDIDATE:
-        return roc_area(cases.truth.tolist(), cases.scores[B].tolist(), patients).estimate
     names = tuple(map(str, range(len(patients))))
     first, second = (ScoredCases(names, cases.truth, row, patients) for row in cases.scores)
     found = paired_difference(first, second)
+    figures = (found.auc_a, found.auc_b)
+    if criterion.of is Of.CANDIDATE:
+        return figures, roc_area(cases.truth.tolist(), cases.scores[B].tolist(), patients).estimate
     if found.standard_error == 0.0 and found.auc_a is not None and found.auc_b is not None:
-        return Estimate(found.difference, _without_variance(cases, found.auc_a, found.auc_b))
-    return Estimate(found.difference, found.interval)
+        return figures, Estimate(found.difference, _without_variance(cases, found.auc_a, found.auc_b))
+    return figures, Estimate(found.difference, found.interval)
 
 
 def _without_variance(cases: Cases, area_a: float, area_b: float) -> Interval:

@@ -91,12 +91,18 @@ def _object(one: Judged) -> dict[str, object]:
         "subgroup": one.subgroup or None,
         "n": one.n,
         "n_patients": one.patients,
-        "value": None if estimate.value is None else round(estimate.value, 4),
+        "a": _round(one.figures[A]),
+        "b": _round(one.figures[B]),
+        "value": _round(estimate.value),
         "ci95": _rounded(estimate.interval),
         "judged_by": criterion.judged_by.value,
         "needed": criterion.at_least,
         "met": one.met,
     }
+
+
+def _round(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
 
 
 def _rounded(interval: Interval | None) -> list[float] | None:

@@ -8,6 +8,17 @@ from validation.page import html_page, table
 
 NOTICE = "Research use only. Not a medical device. The verdict holds for this plan, these files and this data set."
 
+FLOW = {
+    "n": "labelled studies",
+    "n_positive": "of them positive",
+    "n_patients": "patients",
+    "both_answered": "answered by both",
+    "only_a_answered": "answered by A alone",
+    "only_b_answered": "answered by B alone",
+    "neither_answered": "answered by neither",
+    "missing_counts_as": "a missing answer counts as",
+}
+
 
 def verdict_html(document: Mapping[str, Any]) -> str:
     """Return the page that says what `verdict_document` says."""
@@ -35,8 +46,8 @@ def verdict_html(document: Mapping[str, Any]) -> str:
     if document["too_small_to_judge"]:
         body.append(_criteria("Subgroups too small to judge", document["too_small_to_judge"]))
     body += [
-        "<h2>Flow of cases (STARD-AI, CLAIM)</h2>",
-        table("", ("", ""), [[escape(key.replace("_", " ")), escape(str(value))] for key, value in cases.items()]),
+        "<h2>Flow of cases (STARD 2015 item 19, CLAIM 2020 item 33)</h2>",
+        table("", ("", ""), [[name, escape(str(cases[key]).replace("_", " "))] for key, name in FLOW.items()]),
         "<h2>Limits</h2><ul>" + "".join(f"<li>{escape(one)}</li>" for one in document["caveats"]) + "</ul>"
         if document["caveats"]
         else "",
@@ -52,16 +63,28 @@ def _criteria(caption: str, criteria: Sequence[Mapping[str, Any]]) -> str:
     rows = [
         [
             escape(one["name"]) + (f"<br>{escape(one['subgroup'])}" if one["subgroup"] else ""),
-            escape(f"{one['measure']}, {one['of']}"),
+            escape(one["measure"]),
             f"{one['n']} ({one['n_patients']} patients)",
-            "–" if one["value"] is None else f"{one['value']:.3f}",
-            "–" if one["ci95"] is None else f"{one['ci95'][0]:.3f} to {one['ci95'][1]:.3f}",
+            _number(one["a"]),
+            _number(one["b"]),
+            f"{'B' if one['of'] == 'candidate' else 'B − A'}: {_number(one['value'])}<br>{_interval(one['ci95'])}",
             f"{one['judged_by'].replace('_', ' ')} at least {one['needed']:g}",
             {True: "✓ met", False: "✗ not met", None: "not judged"}[one["met"]],
         ]
         for one in criteria
     ]
-    return table(caption, ("criterion", "measure", "cases", "value", "95 % interval", "needed", ""), rows)
+    columns = ("criterion", "measure", "cases", "A", "B", "judged (95 % interval)", "needed", "")
+    return table(caption, columns, rows)
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}".replace("-", "−")
+
+
+def _interval(ends: Sequence[float] | None) -> str:
+    if ends is None:
+        return ""
+    return f'<span class="whole">({_number(ends[0])} to {_number(ends[1])})</span>'
 
 
 def _run(name: str, run: Mapping[str, Any]) -> str:
