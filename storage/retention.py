@@ -22,6 +22,10 @@ _DONE_WITH = """
         WHERE o.study_instance_uid = s.study_instance_uid AND d.state <> 'delivered')
     AND NOT EXISTS (SELECT FROM forwardings f
         WHERE f.study_instance_uid = s.study_instance_uid AND f.state <> 'delivered')
+    AND NOT EXISTS (SELECT FROM instances c JOIN announced_instances a USING (sop_instance_uid)
+        WHERE c.study_instance_uid = s.study_instance_uid AND a.signal = 'storage_commitment'
+        AND NOT EXISTS (SELECT FROM forwardings f
+            WHERE f.sop_instance_uid = c.sop_instance_uid AND f.state = 'delivered'))
     AND NOT EXISTS (SELECT FROM procrastinate_jobs j
         WHERE j.args ->> 'study_instance_uid' = s.study_instance_uid AND j.status IN ('todo', 'doing'))
 """
@@ -82,7 +86,8 @@ class Retention:
         """Return the studies whose images may go now, oldest first.
 
         Each is triaged, read (unless the rule says otherwise) and in nobody's hands, none of its results or originals
-        waits for a destination or was refused by one, and no job is left for it.
+        waits for a destination or was refused by one, and no job is left for it. An image that we committed ourselves
+        to keep stays until another archive has it: whoever asked may have deleted its own.
         """
         shortest = self.rule.shortest()
         if shortest is None:

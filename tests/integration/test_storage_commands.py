@@ -9,10 +9,12 @@ from sqlalchemy import text
 
 from dicom_gateway.spool import prepare_spool, spool_alone
 from storage.audit import AuditTrail
+from storage.commitments import CommitmentRows
 from storage.file_check import check_files
 from storage.retention import Retention, RetentionRule
 from tests.integration.test_deliveries import UID, head_of
 from tests.integration.test_sender import needs
+from triage.commitment import Reference
 from triage.errors import DestinationRefused
 from triage.forwarding import plan_forwarding
 from triage.ports import ResultObject, SentOriginal
@@ -116,6 +118,9 @@ def test_an_image_that_comes_again_after_it_was_removed_is_stored_again(
 def keep_what_waits(engine, transactions, uid, clock, case: str) -> None:
     """Leave the finished study with one thing that it still waits for."""
     finish(engine)
+    if case == "commitment given":
+        references = [Reference("1.2.840.10008.5.1.4.1.1.2", f"{uid}.1.0")]
+        CommitmentRows(engine).requested("SCANNER", "127.0.0.1", "2.25.7", references)
     with transactions.begin() as records:
         if case == "original planned":
             plan_forwarding(records, uid, "pacs", Priority.ROUTINE)
@@ -145,7 +150,7 @@ def keep_what_waits(engine, transactions, uid, clock, case: str) -> None:
 @pytest.mark.parametrize(
     "case",
     ["original planned", "original refused", "report planned", "report refused", "job left", "unread", "claimed",
-     "RECEIVING", "COMPLETE", "NEEDS_ATTENTION"],
+     "commitment given", "RECEIVING", "COMPLETE", "NEEDS_ATTENTION"],
 )  # fmt: skip
 def test_nothing_goes_that_something_waits_for(case, sent, engine, transactions, clock):
     uid, spool = sent
