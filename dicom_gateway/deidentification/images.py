@@ -1,6 +1,7 @@
 """One image in, one image out that says nothing of who it is of, or a refusal that says what cannot be cleaned."""
 
 import struct
+import warnings
 import zlib
 from collections import Counter
 from collections.abc import Mapping
@@ -19,7 +20,7 @@ from pydicom.uid import UID
 from dicom_gateway.deidentification.attributes import Cleaning, Traces, traces_of
 from dicom_gateway.deidentification.identities import Identities
 from dicom_gateway.deidentification.pixels import clean_pixels
-from dicom_gateway.deidentification.profile import EDITION, Option
+from dicom_gateway.deidentification.profile import EDITION, Action, Option, action_for
 from dicom_gateway.spool import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from triage.errors import CannotDeidentify, UnreadableInstance, UnsupportedPixels
 
@@ -85,7 +86,7 @@ class Deidentifier:
         image = _read(path)
         _require_image(image)
         traces = traces_of(image)
-        originals = _original_uids(image)
+        originals = _original_uids(image, self.options)
         try:
             pixels = clean_pixels(image)
         except UnsupportedPixels as error:
@@ -95,8 +96,8 @@ class Deidentifier:
         cleaning = Cleaning(self.identities, self.options, patient_id, issuer, traces)
         cleaning.clean(image)
         image.PatientID = image.PatientName = self.identities.patient(patient_id, issuer)
-        self._mark(image, "blanked" in pixels)
         _require_gone(image, traces, originals)
+        self._mark(image, "blanked" in pixels)
         report = reports.setdefault(
             str(image.StudyInstanceUID), StudyReport(str(image.StudyInstanceUID), sorted(self.options))
         )
@@ -127,10 +128,13 @@ class Deidentifier:
 
 def _read(path: Path) -> FileDataset:
     try:
-        image = dcmread(path)
-        image.decode()
-        for _ in image.iterall():
-            pass
+        # pydicom's warnings quote what it found, which is what is to go.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image = dcmread(path)
+            image.decode()
+            for _ in image.iterall():
+                pass
     except _UNREADABLE as error:
         kind = "no DICOM file" if isinstance(error, InvalidDicomError) else type(error).__name__
         raise UnreadableInstance(f"cannot be read: {kind}") from error
@@ -143,16 +147,18 @@ def _require_image(image: FileDataset) -> None:
         raise UnreadableInstance(f"lacks {', '.join(missing)}")
     if image.file_meta.get("TransferSyntaxUID") is None:
         raise UnreadableInstance("lacks a transfer syntax")
+    if not image.file_meta.TransferSyntaxUID.is_little_endian:
+        raise CannotDeidentify("Explicit VR Big Endian, retired: convert it first")
     if not any(name in image for name in _PIXELS):
         # Reports, presentation states, key object notes, encapsulated documents, waveforms, raw data.
         raise CannotDeidentify(f"SOP class {image.SOPClassUID.name}: no image, its content cannot be cleaned")
 
 
-def _original_uids(image: Dataset) -> frozenset[str]:
-    kept = ("1.2.840.10008.", IMPLEMENTATION_CLASS_UID)
-    found = {str(value) for one in image.iterall() if one.VR == "UI" for value in _listed(one.value)}
-    classes = {str(image.SOPClassUID)}
-    return frozenset(uid for uid in found - classes if uid and not uid.startswith(kept))
+def _original_uids(image: Dataset, options: frozenset[Option]) -> frozenset[str]:
+    """Return the UIDs that are to go: not those of the standard, nor those of classes and coding schemes."""
+    changed = (one for one in image.iterall() if one.VR == "UI" and action_for(one.tag, "UI", options) != Action.KEEP)
+    found = {str(value) for one in changed for value in _listed(one.value)}
+    return frozenset(uid for uid in found if uid and not uid.startswith("1.2.840.10008."))
 
 
 def _listed(value: Any) -> list[Any]:
@@ -164,17 +170,14 @@ def _require_gone(image: FileDataset, traces: Traces, uids: frozenset[str]) -> N
 
     A compressed frame may carry comments. In plain values a word would be found by chance alone.
     """
-    without_pixels = FileDataset("", {}, file_meta=image.file_meta, preamble=bytes(128))
-    without_pixels.update({tag: element for tag, element in image.items() if tag.group != 0x7FE0})
+    without_pixels = Dataset({tag: element for tag, element in image.items() if tag.group != 0x7FE0})
     buffer = BytesIO()
     syntax = image.file_meta.TransferSyntaxUID
-    without_pixels.save_as(
-        buffer, implicit_vr=syntax.is_implicit_VR, little_endian=syntax.is_little_endian, enforce_file_format=False
-    )
+    without_pixels.save_as(buffer, implicit_vr=syntax.is_implicit_VR, little_endian=True)
     frames = bytes(image.get("PixelData") or b"") if syntax.is_encapsulated else b""
     content = buffer.getvalue().lower() + frames.lower()
     sought = {word for word in traces.names | traces.identifiers if len(word) >= _SHORTEST_SOUGHT} | uids
-    own = {str(image.PatientID).lower()}
+    own = {str(image.PatientID).lower(), "removed"}
     encodings = ("utf-8", "latin-1")
     for one in sorted(sought - own):
         for encoding in encodings:

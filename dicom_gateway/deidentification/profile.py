@@ -16,7 +16,7 @@ those that are offered here."""
 
 DATE_VRS = frozenset(("DA", "DT", "TM"))
 _KEPT_UIDS = frozenset(
-    ("CodingSchemeUID", "ContextUID", "MappingResourceUID", "ContextGroupExtensionCreatorUID", "CreatorVersionUID",
+    ("CodingSchemeUID", "ContextUID", "MappingResourceUID", "ContextGroupExtensionCreatorUID",
      "SOPClassesInStudy", "SOPClassesSupported", "PertinentSOPClassesInStudy", "PertinentSOPClassesInSeries")
 )  # fmt: skip
 _FREE_TEXT_VRS = frozenset(("LT", "ST", "UT", "UC"))
