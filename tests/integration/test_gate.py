@@ -136,8 +136,13 @@ def test_other_data_and_a_folder_that_is_no_run_are_refused(acuity, data, tmp_pa
     other = write_run(tmp_path / "b", data, GOOD, "9.0.0", {"dataset_digest": "0" * 64})
     broken = write_run(tmp_path / "c", data, GOOD, "9.0.0")
     (broken / "result.json").write_text("{}")
+    odd = write_run(tmp_path / "d", data, [7.0, *GOOD[1:]], "9.0.0")
 
-    for candidate, said in ((other, "B: measured on made 000000000000"), (broken, "needed the folder of an earlier")):
+    for candidate, said in (
+        (other, "B: measured on made 000000000000"),
+        (broken, "needed the folder of an earlier"),
+        (odd, "study s0: score 7.0"),
+    ):
         outcome = acuity("validate", "compare", a, candidate, "--data", data, "--plan", plan, "--out", tmp_path / "o")
         assert (outcome[0], outcome[2].count("\n")) == (2, 1)
         assert said in outcome[2]

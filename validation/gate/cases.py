@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from triage.errors import InvalidDataset
 from triage.findings import ModelIdentity
 from validation.discrimination import Numbers
 from validation.gate.plan import Missing
-from validation.labelled_images import Dataset, LabelledStudy
+from validation.labelled_images import Dataset
 from validation.run import PREDICTIONS_FILE, RESULT_FILE
 from validation.statistics.scored_cases import Truth
 
@@ -75,18 +76,23 @@ def read_run(folder: Path) -> Run:
     try:
         document = json.loads((folder / RESULT_FILE).read_text(encoding="utf-8"))
         predictions = (folder / PREDICTIONS_FILE).read_bytes()
-        rows = csv.DictReader(predictions.decode("utf-8").splitlines())
-        answers = {
-            row["study"]: (float(row["score"]), row["flagged"] == "1") if row["score"] else None
-            for row in rows
-            if row["level"] == "study"
-        }
+        rows = csv.DictReader(io.StringIO(predictions.decode("utf-8"), newline=""))
+        answers = {row["study"]: _answer(row) for row in rows if row["level"] == "study"}
         run = Run(document, answers, hashlib.sha256(predictions).hexdigest())
         if not run.model.digest or run.measured_at.tzinfo is None or not run.document["dataset_digest"]:
             raise ValueError("a value is empty")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InvalidDataset(f"{folder}: {error!r}, needed the folder of an earlier `acuity validate run`") from error
     return run
+
+
+def _answer(row: Mapping[str, str]) -> tuple[float, bool] | None:
+    if not row["score"]:
+        return None
+    score = float(row["score"])
+    if not 0 <= score <= 1 or row["flagged"] not in ("0", "1"):
+        raise ValueError(f"study {row['study']}: score {row['score']}, flagged {row['flagged']}")
+    return score, row["flagged"] == "1"
 
 
 def paired_cases(dataset: Dataset, a: Run, b: Run) -> Cases:
@@ -111,7 +117,7 @@ def paired_cases(dataset: Dataset, a: Run, b: Run) -> Cases:
         scores=np.array([[np.nan if one is None else one[0] for one in row] for row in answers]),
         flagged=np.array([[one is not None and one[1] for one in row] for row in answers]),
         answered=np.array([[one is not None for one in row] for row in answers]),
-        rows=tuple(map(_row_of, studies)),
+        rows=tuple(one.row for one in studies),
     )
 
 
@@ -132,10 +138,3 @@ def treated(cases: Cases, missing: Missing) -> Cases:
         scores[model] = np.where(refused[model], np.where(above, 2.0, -1.0), scores[model])
         flagged[model] = np.where(refused[model], above, flagged[model])
     return replace(cases, scores=scores, flagged=flagged)
-
-
-def _row_of(study: LabelledStudy) -> dict[str, str]:
-    """Return the columns of a study; of its images where all of them say the same."""
-    rows = [one.row for one in study.images]
-    shared = {name: value for name, value in rows[0].items() if all(row.get(name) == value for row in rows)}
-    return {**shared, **study.row}
