@@ -7,6 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.department import HAEMORRHAGE, ICH, PASSWORD, Said, until
 from tests.browser.test_worklist_page import log_in, shown
+from triage.findings import Code, Measurement
 from triage.study import SeriesHeader, StudyHeader
 from worklist.auth import Passwords
 from worklist.roles import Role
@@ -170,6 +171,23 @@ def test_a_probability_is_rounded_and_told_from_its_operating_point(page, workli
 
     row = page.locator(f"tr[data-uid='{flagged}']")
     expect(row).to_contain_text("0.36 flags at 0.35")
+
+
+def test_what_was_measured_stands_at_the_finding_with_its_unit_and_the_model(page, worklist):
+    uid = worklist.department.receives(JANE, CT, minutes_ago=5)
+    measured = (
+        Measurement(Code("118565006", "SCT", "Volume"), 12.345, "mL"),
+        Measurement(Code("103339001", "SCT", "Long axis"), 31.04, "mm"),
+    )
+    worklist.department.answers(uid, Said(ICH, HAEMORRHAGE, 0.91, measurements=measured))
+    log_in(page)
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+
+    told = page.get_by_role("complementary").locator(".card")
+    expect(told.locator(".measured dt")).to_have_text(["Volume", "Long axis"])
+    expect(told.locator(".measured dd")).to_have_text(["12.3 mL", "31.0 mm"])
+    expect(told).to_contain_text("ich-ct 1.0.0")
 
 
 def test_letters_can_be_switched_off(page, worklist, flagged):

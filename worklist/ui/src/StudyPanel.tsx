@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Suspense, lazy, type ReactNode } from "react";
-import { ApiError, fetchStudy, type Analysis, type Finding, type Region, type Session, type StudyDetail } from "./api";
+import { ApiError, fetchStudy, type Analysis, type Measurement, type Region, type Session, type StudyDetail } from "./api";
 import type { Acts, WorkWord } from "./acts";
 import { Score } from "./AiStatement";
 import { useNow } from "./clock";
@@ -151,7 +151,7 @@ function Facts({ study }: { study: StudyDetail }): ReactNode {
   );
 }
 
-function FindingCard({ finding }: { finding: Finding & { regions: Region[] } }): ReactNode {
+function FindingCard({ finding }: { finding: StudyDetail["findings"][number] }): ReactNode {
   return (
     <div className={finding.flagged ? "card card-flagged" : "card"}>
       <p className="card-title">
@@ -162,6 +162,7 @@ function FindingCard({ finding }: { finding: Finding & { regions: Region[] } }):
       <p className="second">
         Operating point “{finding.operating_point}”: flags from {probability(finding.threshold, finding.probability)} on.
       </p>
+      {finding.measurements.length > 0 && <Measured measurements={finding.measurements} />}
       {finding.regions.length > 0 && (
         <ul className="regions">
           {finding.regions.slice(0, 12).map((region, number) => (
@@ -176,6 +177,21 @@ function FindingCard({ finding }: { finding: Finding & { regions: Region[] } }):
         {finding.model} {finding.model_version} · sha256 {finding.model_digest.slice(0, 12)}…
       </p>
     </div>
+  );
+}
+
+function Measured({ measurements }: { measurements: Measurement[] }): ReactNode {
+  return (
+    <dl className="facts measured">
+      {measurements.map((one, number) => (
+        <div key={number}>
+          <dt>{one.meaning}</dt>
+          <dd>
+            {one.value.toFixed(1)} {one.unit}
+          </dd>
+        </div>
+      ))}
+    </dl>
   );
 }
 

@@ -24,6 +24,15 @@ export interface Region {
   frame_number: number | null;
 }
 
+/** What was measured of a finding; `unit` is in UCUM. */
+export interface Measurement {
+  code: string;
+  scheme: string;
+  meaning: string;
+  value: number;
+  unit: string;
+}
+
 export interface StudyRow {
   study_instance_uid: string;
   status: Status;
@@ -154,7 +163,7 @@ export interface ResultObject {
 }
 
 export interface StudyDetail extends Omit<StudyRow, "findings"> {
-  findings: (Finding & { regions: Region[] })[];
+  findings: (Finding & { regions: Region[]; measurements: Measurement[] })[];
   series: Series[];
   analyses: Analysis[];
   results: ResultObject[];

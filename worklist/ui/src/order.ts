@@ -48,8 +48,10 @@ export function useStableRows(rows: readonly StudyRow[] | undefined, view: strin
   if (begins) known.current = new Map();
   for (const row of newest) known.current.set(row.study_instance_uid, row);
 
-  const apply = useCallback(() => setOrder({ view, uids: latest }), [view, latest]);
-  const waiting = useMemo(() => waitingChanges(shown, newest), [shown, newest]);
+  // While another view is still on its way there is nothing to take over: an empty order would hold its rows back.
+  const isThere = rows !== undefined;
+  const apply = useCallback(() => isThere && setOrder({ view, uids: latest }), [isThere, view, latest]);
+  const waiting = useMemo(() => (isThere ? waitingChanges(shown, newest) : NOTHING_WAITS), [isThere, shown, newest]);
 
   useEffect(() => {
     if (begins) apply();
@@ -58,11 +60,10 @@ export function useStableRows(rows: readonly StudyRow[] | undefined, view: strin
   const takesNext = useRef(false);
   const applyNext = useCallback(() => void (takesNext.current = true), []);
   useEffect(() => {
-    // While the answer for another view is on its way there are no rows, which is not the same as an empty list.
-    if (!takesNext.current || rows === undefined) return;
+    if (!takesNext.current || !isThere) return;
     takesNext.current = false;
     apply();
-  }, [apply, rows]);
+  }, [isThere, apply]);
 
   const movesAt = useRef(0);
   useEffect(() => {
@@ -78,3 +79,4 @@ export function useStableRows(rows: readonly StudyRow[] | undefined, view: strin
 }
 
 const NONE: readonly StudyRow[] = [];
+const NOTHING_WAITS: Waiting = { fresh: 0, freshCritical: 0, moved: false };
