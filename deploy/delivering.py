@@ -2,16 +2,11 @@
 
 import argparse
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Engine
-
-from deploy.opened import opened_database
-from deploy.settings import Settings, read_settings
-from storage.database import DatabaseTransactions, connect
+from deploy.opened import opened_engine
+from storage.database import DatabaseTransactions
 from storage.deliveries import DeliveryLedger
 from triage.audit import PLATFORM
 from triage.errors import InvalidSetting
@@ -45,7 +40,7 @@ def add_deliveries(verbs: Any, printing: argparse.ArgumentParser) -> None:
 
 def list_deliveries(options: argparse.Namespace) -> int:
     """Print the deliveries, and how each destination does."""
-    with _database(options) as (_, engine):
+    with opened_engine(options.config) as (_, engine):
         ledger = DeliveryLedger(engine)
         deliveries = ledger.newest(max(1, options.limit), options.failed, options.destination)
         destinations = ledger.destinations()
@@ -74,7 +69,7 @@ def replay_deliveries(options: argparse.Namespace) -> int:
     uid, at, name = options.id.partition("@")
     if bool(options.id) == bool(options.destination) or (options.id and not (uid and at and name)):
         raise InvalidSetting("replay: one of a delivery, UID@NAME as list prints it, and --destination NAME is needed")
-    with _database(options) as (_, engine):
+    with opened_engine(options.config) as (_, engine):
         count = DeliveryLedger(engine).replay(name or options.destination, uid, PLATFORM, datetime.now(UTC))
     print(json.dumps({"replayed": count}) if options.json else f"{count} planned again")
     return 0
@@ -87,7 +82,7 @@ def send_study(options: argparse.Namespace) -> int:
         InvalidSetting: the settings name no such destination.
         UnknownStudy: no such study was received.
     """
-    with _database(options) as (settings, engine):
+    with opened_engine(options.config) as (settings, engine):
         names = [one.name for one in settings.file.destinations]
         if options.destination not in names:
             raise InvalidSetting(
@@ -98,12 +93,3 @@ def send_study(options: argparse.Namespace) -> int:
             count = plan_forwarding(records, study.study_instance_uid, options.destination, study.priority)
     print(json.dumps({"planned": count}) if options.json else f"{count} instances planned for {options.destination}")
     return 0
-
-
-@contextmanager
-def _database(options: argparse.Namespace) -> Iterator[tuple[Settings, Engine]]:
-    settings = read_settings(options.config)
-    with opened_database(settings) as url:
-        engine = connect(url)
-        yield settings, engine
-        engine.dispose()

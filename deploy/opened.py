@@ -3,8 +3,11 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-from deploy.settings import Settings
+from sqlalchemy import Engine
+
+from deploy.settings import Settings, read_settings
 from storage.database import connect, is_reachable, migrate
 from storage.embedded import start_embedded
 
@@ -27,6 +30,18 @@ def opened_database(settings: Settings) -> Iterator[str]:
     finally:
         if not postgres.was_running:
             postgres.stop()
+
+
+@contextmanager
+def opened_engine(config: Path | None) -> Iterator[tuple[Settings, Engine]]:
+    """Give the settings and an engine on their database, which is closed at the end."""
+    settings = read_settings(config)
+    with opened_database(settings) as url:
+        engine = connect(url)
+        try:
+            yield settings, engine
+        finally:
+            engine.dispose()
 
 
 def _of_running_platform(settings: Settings) -> str:

@@ -2,17 +2,14 @@
 
 import argparse
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine
 
-from deploy.opened import opened_database
-from deploy.settings import Settings, read_settings
+from deploy.opened import opened_engine
+from deploy.settings import Settings
 from dicom_gateway.spool import spool_alone
-from storage.database import connect
 from storage.file_check import check_files
 from storage.retention import Retention, RetentionRule
 
@@ -31,7 +28,7 @@ def add_storage(verbs: Any, printing: argparse.ArgumentParser) -> None:
 
 def verify_files(options: argparse.Namespace) -> int:
     """Print what is missing, altered or without a row; 1 where anything is."""
-    with _database(options) as (settings, engine):
+    with opened_engine(options.config) as (settings, engine):
         spool, home = settings.home / "spool", settings.home
         found = check_files(engine, (spool / "instances", spool / "quarantine", home / "results"))
     if options.json:
@@ -47,7 +44,7 @@ def verify_files(options: argparse.Namespace) -> int:
 def remove_old(options: argparse.Namespace) -> int:
     """Remove the images that may go, or only say which."""
     now = datetime.now(UTC)
-    with _database(options) as (settings, engine):
+    with opened_engine(options.config) as (settings, engine):
         retention = retention_of(settings, engine)
         found = retention.removable(now)
         removed = [one for one in found if not options.dry_run and retention.remove(one, now)]
@@ -76,12 +73,3 @@ def retention_of(settings: Settings, engine: Engine) -> Retention:
 
 def _days(number: float) -> timedelta | None:
     return timedelta(days=number) if number else None
-
-
-@contextmanager
-def _database(options: argparse.Namespace) -> Iterator[tuple[Settings, Engine]]:
-    settings = read_settings(options.config)
-    with opened_database(settings) as url:
-        engine = connect(url)
-        yield settings, engine
-        engine.dispose()

@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, text
+from sqlalchemy import ColumnElement, Engine, Table, null, select
 
+from storage.schema import instance_conflicts, instances, quarantine, result_objects
 from storage.transaction import transaction
 
 SETTLED_AFTER_S = 60.0
@@ -17,14 +18,13 @@ SETTLED_AFTER_S = 60.0
 _ROWS_AT_ONCE = 2000
 _PIECE_BYTES = 1 << 20
 _META_LENGTH_END = 144
-_NAMED = text("""
-    SELECT path, min(sha256) AS sha256, min(size) AS size, min(kind) AS kind FROM (
-        SELECT path, sha256, size, 'instance' AS kind FROM instances
-        UNION ALL SELECT path, sha256, size, 'conflict' FROM instance_conflicts
-        UNION ALL SELECT path, sha256, size, 'quarantine' FROM quarantine
-        UNION ALL SELECT path, sha256, NULL, 'result' FROM result_objects
-    ) AS named WHERE path > :after GROUP BY path ORDER BY path LIMIT :most
-""")
+_SOURCES: tuple[tuple[str, Table, ColumnElement[Any]], ...] = (
+    ("instance", instances, instances.c.sop_instance_uid),
+    ("conflict", instance_conflicts, instance_conflicts.c.path),
+    ("quarantine", quarantine, quarantine.c.id),
+    ("result", result_objects, result_objects.c.sop_instance_uid),
+)
+"""The tables that name files, and what each is read in the order of, some thousand rows at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +104,16 @@ def _data_set_digest(path: Path) -> tuple[str, int]:
 
 
 def _named(engine: Engine) -> Iterator[tuple[str, str, int | None, str]]:
-    after = ""
-    while True:
-        with transaction(engine) as connection:
-            rows = connection.execute(_NAMED, {"after": after, "most": _ROWS_AT_ONCE}).all()
-        for row in rows:
-            yield row.path, row.sha256, row.size, row.kind
-        if len(rows) < _ROWS_AT_ONCE:
-            return
-        after = rows[-1].path
+    """Yield path, SHA-256, size (of results it is not known) and kind of every file that a row names."""
+    for kind, table, key in _SOURCES:
+        size = table.c.get("size", null())
+        query = select(table.c.path, table.c.sha256, size.label("size"), key.label("key")).order_by(key)
+        after: object = None
+        while True:
+            page = query.limit(_ROWS_AT_ONCE) if after is None else query.where(key > after).limit(_ROWS_AT_ONCE)
+            with transaction(engine) as connection:
+                rows = connection.execute(page).all()
+            yield from ((row.path, row.sha256, row.size, kind) for row in rows)
+            if len(rows) < _ROWS_AT_ONCE:
+                break
+            after = rows[-1].key

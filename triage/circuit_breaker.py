@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from triage.circuit import Circuit
-from triage.errors import DestinationPaused, DestinationUnavailable, ObjectPostponed, PermanentError
+from triage.errors import DestinationPaused, DestinationRefused, DestinationUnavailable, ObjectPostponed
 from triage.ports import Clock, ResultObject, ResultSender, Transactions
 
 PROBE_LEASE = timedelta(minutes=2)
@@ -34,7 +34,7 @@ class CircuitBreaker:
         self._enter(destination)
         try:
             yield
-        except (ObjectPostponed, PermanentError):
+        except (ObjectPostponed, DestinationRefused):
             # What is said about one object is an answer: the way is open.
             self._answered(destination)
             raise

@@ -334,8 +334,10 @@ def test_a_worker_that_is_killed_in_the_middle_sends_one_image_twice_at_most(
             connection.execute(text("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 minute'"))
         queue = open_queue(database_url)
         asyncio.run(taken_up(queue))
-        with worker(database_url, peer, tmp_path / "home"):
+        with worker(database_url, peer, tmp_path / "home") as process:
             wait_until(lambda: states(engine) == ["delivered"] * SLICES)
+            process.terminate()
+            assert process.wait(30) == 0
     finally:
         server.shutdown()
 

@@ -50,6 +50,9 @@ def test_verify_names_what_is_missing_altered_and_extra(sent, engine):
     _, spool = sent
     folders = (spool / "instances", spool / "quarantine")
     whole = check_files(engine, folders)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("storage.file_check._ROWS_AT_ONCE", 2)
+        assert check_files(engine, folders).files == 3
     first, second, third = sorted((spool / "instances").rglob("*.dcm"))
 
     first.unlink()
