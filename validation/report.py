@@ -187,7 +187,11 @@ def _located(located: LocatedFigures | None) -> str:
     within = f" ({interval[0]:.3f} to {interval[1]:.3f})" if interval else ""
     rows = [["false positives per image", *(f"{rate:g}" for rate in RATES)],
             ["sensitivity", *(f"{one:.3f}" for one in found.sensitivities if one is not None)]]  # fmt: skip
-    said = f"Mean sensitivity (CPM) {found.cpm:.3f}{within}; {found.n_hit} of {found.n_lesions} lesions hit at all."
+    most = found.n_false_positives / found.n_cases
+    said = (
+        f"Mean sensitivity (CPM) {found.cpm:.3f}{within}; {found.n_hit} of {found.n_lesions} lesions hit at all. The "
+        f"model draws {most:.3f} false positives per image at most; beyond that the curve is level."
+    )
     drawn = froc_drawing([one or 0.0 for one in found.sensitivities])
     return f"<h2>Places (FROC)</h2>{table(said, ('',), rows)}{drawn}<p>{escape(HIT_RULE)}</p>"
 
@@ -200,7 +204,7 @@ def _unmeasured(measured: Measured) -> list[str]:
 def _limits(measured: Measured) -> str:
     figures, dataset = measured.figures, measured.dataset
     points = [
-        f"Not measured: {'; '.join(_unmeasured(measured)) or 'nothing that was planned'}.",
+        f"Not measured: {'; '.join(missing)}." if (missing := _unmeasured(measured)) else "",
         _shortcut_note(measured.bundle.folder),
         f"{figures.n_refused} of {figures.n_studies} studies were refused ({figures.n_refused_positive} of them "
         "positive). A refused study is shown as not analysed on the list; it is in no AUC and in no rate here.",
