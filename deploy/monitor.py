@@ -1,19 +1,22 @@
-"""`acuity monitor`: closes quiet studies, ends leases and overrides, and takes up the jobs of dead workers."""
+"""`acuity monitor`: closes quiet studies, ends leases and overrides, takes up lost jobs, watches drift."""
 
 import argparse
 import asyncio
 import threading
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import structlog
 from sqlalchemy import Engine
 
 from deploy.bundles import offers_of
 from deploy.clock import SystemClock
+from deploy.drift_watch import look_and_keep
 from deploy.jobs import open_queue, take_up_lost_jobs
 from deploy.process import process
 from deploy.receive import receiving_of
+from deploy.settings import Settings
 from storage.database import DatabaseTransactions, connect
 from triage.errors import StoreUnavailable
 from triage.reader_work import ReaderWork
@@ -37,8 +40,12 @@ def run(options: argparse.Namespace) -> int:
         closer = threading.Thread(target=_close_quiet_studies, args=(receiving, engine, own.stop), name="completion")
         work = ReaderWork(DatabaseTransactions(connect(own.database_url)), SystemClock(), own.settings.target_times)
         expiry = threading.Thread(target=_end_what_expired, args=(work, own.stop), name="expiry")
+        drift = threading.Thread(
+            target=_watch_drift, args=(connect(own.database_url), own.settings, own.stop), name="drift"
+        )
         closer.start()
         expiry.start()
+        drift.start()
         try:
             asyncio.run(_take_up_lost_jobs(own.database_url, own.stop))
         finally:
@@ -46,6 +53,7 @@ def run(options: argparse.Namespace) -> int:
             own.stop.set()
             closer.join()
             expiry.join()
+            drift.join()
     return 0
 
 
@@ -76,6 +84,20 @@ def _end_what_expired(work: ReaderWork, stop: threading.Event) -> None:
         except Exception:
             log.exception("expiry_failed")
             stop.wait(PAUSE_AFTER_FAILURE_S)
+
+
+def _watch_drift(engine: Engine, settings: Settings, stop: threading.Event) -> None:
+    while not stop.wait(settings.file.surveillance.interval_minutes * 60):
+        try:
+            opened = look_and_keep(engine, settings, datetime.now(UTC))
+        except StoreUnavailable:
+            log.warning("database_away")
+        except Exception:
+            log.exception("drift_watch_failed")
+        else:
+            for one in opened:
+                key = one.alarm.key
+                log.error("drift_alarm", alarm=one.number, stream=key.stream, scanner=key.scanner, model=key.model)
 
 
 async def _take_up_lost_jobs(database_url: str, stop: threading.Event) -> None:

@@ -24,7 +24,7 @@ class ReadingRows:
 
     def acts_of(self, uid: StudyInstanceUid) -> tuple[Act, ...]:
         query = select(reading_acts).where(reading_acts.c.study_instance_uid == uid).order_by(reading_acts.c.number)
-        return tuple(_act(row) for row in self.connection.execute(query))
+        return tuple(act_from_row(row) for row in self.connection.execute(query))
 
     def add(self, act: Act) -> Act:
         content = to_json(act)
@@ -38,7 +38,7 @@ class ReadingRows:
             "content": {name: content[name] for name in _CONTENT if content[name] not in (None, "")},
         }
         row = self.connection.execute(insert(reading_acts).values(values).returning(reading_acts)).one()
-        return _act(row)
+        return act_from_row(row)
 
     def keep(self, uid: StudyInstanceUid, work: Work, due_at: datetime) -> None:
         claim, closing, override = work.claim, work.closing, work.override
@@ -84,7 +84,8 @@ def work_from_row(row: Row[Any]) -> Work:
     return Work(claim, closing, override)
 
 
-def _act(row: Row[Any]) -> Act:
+def act_from_row(row: Row[Any]) -> Act:
+    """Return the domain value of one row of `reading_acts`."""
     content = row.content
     return Act(
         study_instance_uid=StudyInstanceUid(row.study_instance_uid),

@@ -38,6 +38,11 @@ class AuditAction(StrEnum):
     EXPIRED = "expired"
     INCIDENT_HANDLED = "incident_handled"
     ACCOUNT_CHANGED = "account_changed"
+    ALARMS_VIEWED = "alarms_viewed"
+    ALARM_OPENED = "alarm_opened"
+    ALARM_ACKNOWLEDGED = "alarm_acknowledged"
+    ALARM_ASSIGNED = "alarm_assigned"
+    ALARM_CLOSED = "alarm_closed"
 
 
 @dataclass(frozen=True, slots=True)

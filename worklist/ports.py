@@ -14,6 +14,7 @@ from triage.reader_work import ReaderWork
 from triage.reading import Act, Reading, Work
 from triage.selection import Refusal
 from triage.study import Series, Study
+from triage.surveillance import Disposition, KeptAlarm
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +301,19 @@ class Incidents(Protocol):
         """Keep that somebody has "acknowledged", "closed" or "reopened" an incident; raises ActNotPossible."""
 
 
+class Alarms(Protocol):
+    """What the drift monitor noticed; those that change an alarm raise ActNotPossible."""
+
+    def all(self, only_open: bool = False) -> Sequence[KeptAlarm]:
+        """Return the alarms, newest first; with `only_open` those that are not closed."""
+
+    def acknowledge(self, number: int, actor: Actor, at: datetime) -> KeptAlarm: ...
+
+    def assign(self, number: int, owner: str, actor: Actor, at: datetime) -> KeptAlarm: ...
+
+    def close(self, number: int, how: Disposition, actor: Actor, at: datetime) -> KeptAlarm: ...
+
+
 class StageTimes(Protocol):
     """How long one stage took over the last hour, in seconds."""
 
@@ -343,6 +357,7 @@ class WorklistServices:
     changes: ChangeFeed
     accounts: Accounts
     incidents: Incidents
+    alarms: Alarms
     workload: Workload
     clock: Clock
     work: ReaderWork

@@ -25,18 +25,21 @@ class Permission(StrEnum):
     READ_STUDIES = "read_studies"
     LEAD_READING = "lead_reading"
     SEE_AUDIT = "see_audit"
+    SEE_ALARMS = "see_alarms"
+    HANDLE_ALARMS = "handle_alarms"
 
 
 _VIEWS = frozenset({Permission.SEE_LIST, Permission.SEE_IMAGES})
-_READS = _VIEWS | {Permission.SEE_INCIDENTS, Permission.READ_STUDIES}
-_LEADS = _READS | {Permission.HANDLE_INCIDENTS, Permission.LEAD_READING}
+_READS = _VIEWS | {Permission.SEE_INCIDENTS, Permission.READ_STUDIES, Permission.SEE_ALARMS}
+_LEADS = _READS | {Permission.HANDLE_INCIDENTS, Permission.LEAD_READING, Permission.HANDLE_ALARMS}
 
 PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.VIEWER: _VIEWS,
     Role.READER: _READS,
     Role.LEAD: _LEADS,
-    Role.OPERATOR: frozenset({Permission.SEE_LIST, Permission.SEE_INCIDENTS, Permission.HANDLE_INCIDENTS}),
+    Role.OPERATOR: frozenset({Permission.SEE_LIST, Permission.SEE_INCIDENTS, Permission.HANDLE_INCIDENTS})
+    | {Permission.SEE_ALARMS, Permission.HANDLE_ALARMS},
     Role.ADMIN: frozenset(Permission),
-    Role.AUDITOR: frozenset({Permission.SEE_INCIDENTS, Permission.SEE_AUDIT}),
+    Role.AUDITOR: frozenset({Permission.SEE_INCIDENTS, Permission.SEE_AUDIT, Permission.SEE_ALARMS}),
 }
 """The admin may do everything because the first start creates no other account; see docs/decisions/0017."""

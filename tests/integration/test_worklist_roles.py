@@ -24,6 +24,11 @@ NEEDED = {
     ("GET", "/api/v1/incidents"): Permission.SEE_INCIDENTS,
     ("POST", "/api/v1/incidents/acts"): Permission.HANDLE_INCIDENTS,
     ("GET", "/api/v1/audit"): Permission.SEE_AUDIT,
+    ("GET", "/api/v1/alarms"): Permission.SEE_ALARMS,
+    **{
+        ("POST", f"/api/v1/alarms/{{number}}/{act}"): Permission.HANDLE_ALARMS
+        for act in ("acknowledge", "assign", "close")
+    },
     **{
         ("POST", f"{STUDY}/{act}"): READS
         for act in (
