@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import NoReturn, TypeAlias
 
 from deploy.accounts import add_users
+from deploy.alarming import add_alarms
 from deploy.auditing import add_audit
 from deploy.deidentifying import add_deidentify
 from deploy.delivering import add_deliveries
-from deploy.drift_options import add_drift, add_queue
+from deploy.drift_options import add_drift, add_queue, add_surveillance
 from deploy.gate_verbs import add_gate
 from deploy.model_verbs import add_models
 from deploy.rule_verbs import add_rules
@@ -79,6 +80,8 @@ def _parser() -> argparse.ArgumentParser:
     add_statistics(verbs, printing)
     add_drift(verbs, printing)
     add_queue(verbs, printing)
+    add_surveillance(verbs, printing)
+    add_alarms(verbs, printing)
     add_audit(verbs, printing)
     add_users(verbs, printing)
     add_deliveries(verbs, printing)

@@ -11,7 +11,7 @@ Command: TypeAlias = Callable[[argparse.Namespace], int]
 
 
 def add_drift(verbs: "argparse._SubParsersAction[Parser]", printing: Parser) -> None:
-    """Add `drift design`, `drift chart` and `drift label-free`."""
+    """Add the actions of `drift`."""
     drift = verbs.add_parser("drift", help="change over time").add_subparsers(required=True, metavar="ACTION")
     design = drift.add_parser("design", parents=[printing], help="false alarms and delay of a chart, or its limit")
     _add_chart(design)
@@ -31,6 +31,32 @@ def add_drift(verbs: "argparse._SubParsersAction[Parser]", printing: Parser) -> 
     chart.add_argument("--seed", type=int, default=1, metavar="S", help="of the bootstrap (default: 1)")
     chart.set_defaults(run=_later("drifting", "chart"))
     _add_label_free(drift.add_parser("label-free", parents=[printing], help="performance without labels"))
+    rehearse = drift.add_parser("rehearse", parents=[printing], help="months of trouble against the monitor")
+    rehearse.add_argument("scenario", type=Path, metavar="SCENARIO.toml", help="a file, or the name of a shipped one")
+    rehearse.add_argument("--seed", type=int, default=None, metavar="S", help="in place of the scenario's")
+    rehearse.set_defaults(run=_later("rehearsing", "run"))
+    explain = drift.add_parser("explain", parents=[printing], help="what differs since the change of an alarm")
+    explain.add_argument("number", type=int, metavar="NUMBER", help="as `alarms list` shows it")
+    explain.set_defaults(run=_later("drift_watch", "explain"))
+    status = drift.add_parser("status", parents=[printing], help="every stream of the live platform")
+    status.set_defaults(run=_later("drift_watch", "status"))
+
+
+def add_surveillance(verbs: "argparse._SubParsersAction[Parser]", printing: Parser) -> None:
+    """Add `surveillance report`."""
+    actions = verbs.add_parser("surveillance", help="what is reported after go-live").add_subparsers(
+        required=True, metavar="ACTION"
+    )
+    report = actions.add_parser("report", parents=[printing], help="a period as page, PDF, JSON and records")
+    report.add_argument("--from", dest="first", required=True, metavar="DATE", help="first day")
+    report.add_argument("--to", dest="last", required=True, metavar="DATE", help="last day")
+    report.add_argument("--out", type=Path, required=True, metavar="OUT", help="folder to write to")
+    report.add_argument("--pdf", action="store_true", help="write report.pdf as well")
+    for name in ("sensitivity", "specificity"):
+        report.add_argument(
+            f"--{name}", type=float, default=None, metavar="X", help="claim that labels are held against"
+        )
+    report.set_defaults(run=_later("surveying", "report"))
 
 
 def add_queue(verbs: "argparse._SubParsersAction[Parser]", printing: Parser) -> None:

@@ -1,4 +1,4 @@
-"""`acuity monitor`: closes quiet studies, ends leases and overrides, takes up lost jobs, removes old images."""
+"""`acuity monitor`: closes studies, ends leases, takes up lost jobs, removes old images, watches drift."""
 
 import argparse
 import asyncio
@@ -12,9 +12,11 @@ from sqlalchemy import Engine
 
 from deploy.bundles import offers_of
 from deploy.clock import SystemClock
+from deploy.drift_watch import look_and_keep
 from deploy.jobs import open_queue, take_up_lost_jobs
 from deploy.process import process
 from deploy.receive import receiving_of
+from deploy.settings import Settings
 from deploy.storing import retention_of
 from storage.database import DatabaseTransactions, connect
 from storage.retention import Retention
@@ -43,14 +45,17 @@ def run(options: argparse.Namespace) -> int:
         expiry = threading.Thread(target=_end_what_expired, args=(work, own.stop), name="expiry")
         retention = retention_of(own.settings, engine)
         remover = threading.Thread(target=_remove_old, args=(retention, own.stop), name="retention")
-        for thread in (closer, expiry, remover):
+        drift = threading.Thread(
+            target=_watch_drift, args=(connect(own.database_url), own.settings, own.stop), name="drift"
+        )
+        for thread in (closer, expiry, remover, drift):
             thread.start()
         try:
             asyncio.run(_take_up_lost_jobs(own.database_url, own.stop))
         finally:
             # A lost database ends this process, and whoever supervises it starts the next one.
             own.stop.set()
-            for thread in (closer, expiry, remover):
+            for thread in (closer, expiry, remover, drift):
                 thread.join()
     return 0
 
@@ -97,6 +102,20 @@ def _remove_old(retention: Retention, stop: threading.Event) -> None:
             log.warning("database_away")
         except Exception:
             log.exception("retention_failed")
+
+
+def _watch_drift(engine: Engine, settings: Settings, stop: threading.Event) -> None:
+    while not stop.wait(settings.file.surveillance.interval_minutes * 60):
+        try:
+            opened = look_and_keep(engine, settings, datetime.now(UTC))
+        except StoreUnavailable:
+            log.warning("database_away")
+        except Exception:
+            log.exception("drift_watch_failed")
+        else:
+            for one in opened:
+                key = one.alarm.key
+                log.error("drift_alarm", alarm=one.number, stream=key.stream, scanner=key.scanner, model=key.model)
 
 
 async def _take_up_lost_jobs(database_url: str, stop: threading.Event) -> None:

@@ -155,6 +155,17 @@ class SiteSection(_Section):
         return name
 
 
+class SurveillanceSection(_Section):
+    """The watch over drift."""
+
+    years_between_false_alarms: float = Field(
+        1.0, gt=0, le=100, description="years between false alarms of all streams of a site together"
+    )
+    baseline_days: int = Field(90, ge=28, description="days from which each stream learns what is usual")
+    history_days: int = Field(1096, ge=60, description="days of stored studies that the monitor looks at")
+    interval_minutes: float = Field(15.0, gt=0, description="minutes between two looks at every stream")
+
+
 class SettingsFile(_Section):
     """The whole file."""
 
@@ -167,6 +178,7 @@ class SettingsFile(_Section):
     database: DatabaseSection = DatabaseSection()
     storage: StorageSection = StorageSection()
     inference: InferenceSection = InferenceSection()
+    surveillance: SurveillanceSection = SurveillanceSection()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from deploy.process import process
 from deploy.settings import Settings
 from inference.display import FrameReader
 from storage.accounts import AccountRows
+from storage.alarms import AlarmRows
 from storage.audit import AuditTrail
 from storage.change_feed import ChangeListener
 from storage.database import DatabaseTransactions, connect
@@ -45,6 +46,7 @@ def services_on(engine: Engine, settings: Settings) -> WorklistServices:
         changes=ChangeListener(engine),
         accounts=AccountRows(engine),
         incidents=IncidentReader(engine),
+        alarms=AlarmRows(engine),
         workload=WorkloadReader(engine),
         clock=SystemClock(),
         work=ReaderWork(DatabaseTransactions(engine), SystemClock(), settings.target_times),

@@ -133,6 +133,7 @@ def _series(dataset: _Header) -> SeriesHeader:
         model_name=_text(dataset, "ManufacturerModelName"),
         convolution_kernel=_text(dataset, "ConvolutionKernel"),
         contrast_agent=_text(dataset, "ContrastBolusAgent"),
+        software_versions=_text(dataset, "SoftwareVersions"),
     )
 
 
@@ -140,7 +141,7 @@ def _image(dataset: _Header) -> ImageHeader:
     position = _numbers(dataset, "ImagePositionPatient", 3)
     cosines = _numbers(dataset, "ImageOrientationPatient", 6)
     spacing = _numbers(dataset, "PixelSpacing", 2)
-    thickness = _numbers(dataset, "SliceThickness", 1)
+    thickness, exposure = (_numbers(dataset, keyword, 1) for keyword in ("SliceThickness", "Exposure"))
     return ImageHeader(
         sop_instance_uid=SopInstanceUid(_uid(dataset, "SOPInstanceUID")),
         sop_class_uid=_uid(dataset, "SOPClassUID"),
@@ -153,6 +154,7 @@ def _image(dataset: _Header) -> ImageHeader:
         orientation=(cosines[0], cosines[1], cosines[2], cosines[3], cosines[4], cosines[5]) if cosines else None,
         pixel_spacing_mm=(spacing[0], spacing[1]) if spacing else None,
         slice_thickness_mm=thickness[0] if thickness else None,
+        exposure_mas=exposure[0] if exposure else None,
         has_pixels=not _PIXEL_TAGS.isdisjoint(dataset.elements),
     )
 
@@ -210,8 +212,9 @@ _KEYWORDS = (
     "StudyDescription", "StudyDate", "StudyTime", "InstitutionName", "RequestedProcedurePriority",
     "SeriesInstanceUID", "Modality", "BodyPartExamined", "SeriesDescription", "ProtocolName", "SeriesNumber",
     "Manufacturer", "ManufacturerModelName", "ConvolutionKernel", "ContrastBolusAgent",
+    "SoftwareVersions",
     "SOPInstanceUID", "SOPClassUID", "ImageType", "Rows", "Columns", "NumberOfFrames", "InstanceNumber",
-    "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness",
+    "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness", "Exposure",
 )  # fmt: skip
 
 

@@ -36,13 +36,14 @@ class VolumeAnswer:
     """What a model said about one volume.
 
     `findings` is empty and `provider` an empty string when `quality` refuses the images: nothing ran.
-    `inference_seconds` is wall time from preparing the tensor to the findings.
+    `inference_seconds` is wall time from preparing the tensor to the findings. `novelty` is the median over the images.
     """
 
     quality: QualityReport
     findings: tuple[Finding, ...]
     provider: str
     inference_seconds: float
+    novelty: float | None = None
 
 
 class BundleAnalyser:
@@ -127,6 +128,7 @@ class BundleAnalyser:
             seconds=StageSeconds(reading=elapsed - answer.inference_seconds, inference=answer.inference_seconds),
             quality=answer.quality.notes,
             out_of_scope=answer.quality.refusal,
+            novelty=answer.novelty,
         )
 
     def analyse_volume(self, bundle: Bundle, volume: Volume, member: int | None = None) -> VolumeAnswer:
@@ -147,10 +149,12 @@ class BundleAnalyser:
         outputs = runtime.run(prepared.tensor)
         if member is not None:
             outputs = answer_of_member(outputs, member)
+        novelty = None if bundle.spec.novelty_limit is None else float(np.median(outputs[NOVELTY]))
         if strange := unlike_training(outputs, bundle.spec):
-            return VolumeAnswer(QualityReport(quality.notes, strange), (), runtime.provider, self._seconds() - started)
+            refused = QualityReport(quality.notes, strange)
+            return VolumeAnswer(refused, (), runtime.provider, self._seconds() - started, novelty)
         findings = findings_from(outputs, prepared, volume, bundle.spec, bundle.identity)
-        return VolumeAnswer(quality, findings, runtime.provider, self._seconds() - started)
+        return VolumeAnswer(quality, findings, runtime.provider, self._seconds() - started, novelty)
 
     def _volumes(self, bundle: Bundle, series: Series) -> Iterator[Volume]:
         """Read the series as one volume, or, for a model of stills, each of its files as one."""
@@ -189,11 +193,14 @@ def joined_answers(answers: Sequence[VolumeAnswer]) -> VolumeAnswer:
     given = [answer for answer in answers if answer.findings]
     notes = tuple(dict.fromkeys(note for answer in answers for note in answer.quality.notes))
     seconds = sum(answer.inference_seconds for answer in answers)
+    distances = [answer.novelty for answer in answers if answer.novelty is not None]
+    novelty = float(np.median(distances)) if distances else None
     if not given:
-        return VolumeAnswer(QualityReport(notes, answers[0].quality.refusal), (), answers[0].provider, seconds)
+        return VolumeAnswer(QualityReport(notes, answers[0].quality.refusal), (), answers[0].provider, seconds, novelty)
     refusals = dict.fromkeys(answer.quality.refusal for answer in answers if answer.quality.refusal)
     quality = QualityReport((*notes, *(f"left out: {refusal}" for refusal in refusals)), None)
-    return VolumeAnswer(quality, (joined([answer.findings[0] for answer in given]),), given[0].provider, seconds)
+    findings = (joined([answer.findings[0] for answer in given]),)
+    return VolumeAnswer(quality, findings, given[0].provider, seconds, novelty)
 
 
 def unlike_training(outputs: Outputs, spec: TriageSpec) -> str | None:

@@ -1,6 +1,20 @@
-"""The tables of validation: plans, runs, verdicts, and what models in the shadow said."""
+"""The tables of validation: plans, runs, verdicts, what models in the shadow said, and alarms of drift."""
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Identity, Index, Integer, Table, Text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    Double,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    Table,
+    Text,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from storage.schema import MOMENT, metadata
@@ -63,4 +77,39 @@ shadow_answers = Table(
     Column("recorded_at", MOMENT, nullable=False),
     Column("answer", JSONB),
     Column("reason", Text, nullable=False),
+)
+
+drift_alarms = Table(
+    "drift_alarms",
+    metadata,
+    Column("number", BigInteger, Identity(), primary_key=True),
+    Column("site", Text, nullable=False),
+    Column("scanner", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("stream", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("noticed_on", Date, nullable=False),
+    Column("changed_on", Date, nullable=False),
+    Column("side", Text, nullable=False),
+    Column("statistic", Double, nullable=False),
+    Column("alarm_limit", Double, nullable=False),
+    Column("size", Double, nullable=False),
+    Column("studies", ARRAY(Text), nullable=False),
+    Column("opened_at", MOMENT, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("owner", Text, nullable=False, server_default=""),
+    Column("cause", Text),
+    Column("explanation", Text, nullable=False, server_default=""),
+    Column("action", Text, nullable=False, server_default=""),
+    Column("closed_at", MOMENT),
+    Column("new_baseline", Boolean, nullable=False, server_default="false"),
+    Index(
+        "drift_alarms_one_open",
+        "site",
+        "scanner",
+        "model",
+        "stream",
+        unique=True,
+        postgresql_where=text("state <> 'closed'"),
+    ),
 )

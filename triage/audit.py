@@ -44,6 +44,11 @@ class AuditAction(StrEnum):
     MODEL_ACTIVATED = "model_activated"
     DELIVERIES_REPLAYED = "deliveries_replayed"
     IMAGES_REMOVED = "images_removed"
+    ALARMS_VIEWED = "alarms_viewed"
+    ALARM_OPENED = "alarm_opened"
+    ALARM_ACKNOWLEDGED = "alarm_acknowledged"
+    ALARM_ASSIGNED = "alarm_assigned"
+    ALARM_CLOSED = "alarm_closed"
 
 
 @dataclass(frozen=True, slots=True)

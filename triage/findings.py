@@ -123,6 +123,7 @@ class Analysis:
 
     `out_of_scope` is None when the model answered. `provider` is the execution provider that really ran
     (for example "CPUExecutionProvider"); `quality` lists what the reader noticed without refusing the images.
+    `novelty` is how far the images lie from those that the model was trained on, None where the model cannot tell.
     """
 
     model: ModelIdentity
@@ -132,3 +133,4 @@ class Analysis:
     seconds: StageSeconds
     quality: tuple[str, ...] = ()
     out_of_scope: str | None = None
+    novelty: float | None = None

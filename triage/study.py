@@ -63,6 +63,7 @@ class SeriesHeader:
     model_name: str = ""
     convolution_kernel: str = ""
     contrast_agent: str = ""
+    software_versions: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,7 @@ class ImageHeader:
     orientation: tuple[float, float, float, float, float, float] | None = None
     pixel_spacing_mm: tuple[float, float] | None = None
     slice_thickness_mm: float | None = None
+    exposure_mas: float | None = None
     has_pixels: bool = True
 
 

@@ -15,6 +15,7 @@ from triage.reader_work import ReaderWork
 from triage.reading import Act, Reading, Work
 from triage.selection import Refusal
 from triage.study import Series, Study
+from triage.surveillance import Disposition, KeptAlarm
 from worklist.dicomweb.ports import DicomWebServices
 
 
@@ -313,6 +314,19 @@ class DeliveryLedger(Protocol):
         """Plan again what was refused, and return how many; raises ActNotPossible."""
 
 
+class Alarms(Protocol):
+    """What the drift monitor noticed; those that change an alarm raise ActNotPossible."""
+
+    def all(self, only_open: bool = False) -> Sequence[KeptAlarm]:
+        """Return the alarms, newest first; with `only_open` those that are not closed."""
+
+    def acknowledge(self, number: int, actor: Actor, at: datetime) -> KeptAlarm: ...
+
+    def assign(self, number: int, owner: str, actor: Actor, at: datetime) -> KeptAlarm: ...
+
+    def close(self, number: int, how: Disposition, actor: Actor, at: datetime) -> KeptAlarm: ...
+
+
 class StageTimes(Protocol):
     """How long one stage took over the last hour, in seconds."""
 
@@ -369,6 +383,7 @@ class WorklistServices:
     changes: ChangeFeed
     accounts: Accounts
     incidents: Incidents
+    alarms: Alarms
     workload: Workload
     clock: Clock
     work: ReaderWork

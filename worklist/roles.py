@@ -27,11 +27,18 @@ class Permission(StrEnum):
     LEAD_READING = "lead_reading"
     SEE_AUDIT = "see_audit"
     SEE_VALIDATIONS = "see_validations"
+    SEE_ALARMS = "see_alarms"
+    HANDLE_ALARMS = "handle_alarms"
 
 
 _VIEWS = frozenset({Permission.SEE_LIST, Permission.SEE_IMAGES})
-_READS = _VIEWS | {Permission.SEE_INCIDENTS, Permission.READ_STUDIES}
-_LEADS = _READS | {Permission.HANDLE_INCIDENTS, Permission.LEAD_READING, Permission.SEE_VALIDATIONS}
+_READS = _VIEWS | {Permission.SEE_INCIDENTS, Permission.READ_STUDIES, Permission.SEE_ALARMS}
+_LEADS = _READS | {
+    Permission.HANDLE_INCIDENTS,
+    Permission.LEAD_READING,
+    Permission.SEE_VALIDATIONS,
+    Permission.HANDLE_ALARMS,
+}
 
 PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.VIEWER: _VIEWS,
@@ -44,9 +51,13 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
             Permission.SEE_INCIDENTS,
             Permission.HANDLE_INCIDENTS,
             Permission.SEE_VALIDATIONS,
+            Permission.SEE_ALARMS,
+            Permission.HANDLE_ALARMS,
         }
     ),
     Role.ADMIN: frozenset(Permission),
-    Role.AUDITOR: frozenset({Permission.SEE_INCIDENTS, Permission.SEE_AUDIT, Permission.SEE_VALIDATIONS}),
+    Role.AUDITOR: frozenset(
+        {Permission.SEE_INCIDENTS, Permission.SEE_AUDIT, Permission.SEE_VALIDATIONS, Permission.SEE_ALARMS}
+    ),
 }
 """The admin may do everything because the first start creates no other account; see docs/decisions/0017."""

@@ -14,6 +14,7 @@ from sqlalchemy import Engine, text
 from dicom_gateway.headers import read_instance
 from inference.display import FrameReader
 from storage.accounts import AccountRows
+from storage.alarms import AlarmRows
 from storage.audit import AuditTrail
 from storage.change_feed import ChangeListener
 from storage.database import DatabaseTransactions
@@ -277,6 +278,7 @@ def services_on(engine: Engine) -> WorklistServices:
         changes=ChangeListener(engine),
         accounts=AccountRows(engine),
         incidents=IncidentReader(engine),
+        alarms=AlarmRows(engine),
         workload=WorkloadReader(engine),
         clock=SystemClock(),
         work=ReaderWork(DatabaseTransactions(engine), SystemClock(), TargetTimes()),

@@ -28,6 +28,11 @@ NEEDED = {
     ("GET", "/api/v1/audit"): Permission.SEE_AUDIT,
     ("GET", "/api/v1/validations"): Permission.SEE_VALIDATIONS,
     ("GET", "/api/v1/validations/{kind}/{number}/report"): Permission.SEE_VALIDATIONS,
+    ("GET", "/api/v1/alarms"): Permission.SEE_ALARMS,
+    **{
+        ("POST", f"/api/v1/alarms/{{number}}/{act}"): Permission.HANDLE_ALARMS
+        for act in ("acknowledge", "assign", "close")
+    },
     **{
         ("POST", f"{STUDY}/{act}"): READS
         for act in (

@@ -72,6 +72,15 @@ def test_the_priority_inside_the_request_is_read(undefined_lengths):
     assert header.image.rows == 300
 
 
+def test_what_drift_is_looked_for_in_is_read():
+    data_set = a_data_set()
+    data_set.SoftwareVersions, data_set.Exposure = ["VA20", "SP1"], "250"
+
+    header = read_instance(encoded(data_set, ENCODINGS[1]), ExplicitVRLittleEndian)
+
+    assert (header.series.software_versions, header.image.exposure_mas) == ("VA20\\SP1", 250.0)
+
+
 @pytest.mark.parametrize(
     ("character_set", "name"),
     [

@@ -1,0 +1,95 @@
+"""The drift monitor on the live platform: read what was stored, check every stream, keep the alarms that are news."""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict, replace
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Engine
+
+from deploy.opened import opened_database
+from deploy.rehearsing import status_object
+from deploy.settings import Settings, read_settings
+from storage.alarms import AlarmRows
+from storage.database import connect
+from storage.study_records import RecordReader
+from triage.errors import ActNotPossible
+from triage.surveillance import AlarmState, KeptAlarm
+from validation.drift.daily import Calendar
+from validation.drift.inputs import WINDOW_DAYS, difference
+from validation.drift.monitor import Design, StreamStatus, Watch, check
+
+
+def status(options: argparse.Namespace) -> int:
+    """Print every stream; 1 while an alarm is not closed or a scanner is silent."""
+    settings = read_settings(options.config)
+    with opened_database(settings) as url:
+        engine = connect(url)
+        told = [status_object(one) for one in look(engine, settings, datetime.now(UTC))]
+        engine.dispose()
+    if options.json:
+        json.dump(told, sys.stdout)
+        sys.stdout.write("\n")
+    else:
+        for one in told:
+            place = f"{one['site'] or '-'}  {one['scanner']}  {one['model'] or '-'}  {one['stream']}"
+            figures = f"{one['health']:9} {_shown(one['statistic'])} of {_shown(one['limit'])}"
+            sys.stdout.write(f"{figures}  {place}  smallest change {_shown(one['smallest_change'])}\n")
+    return int(any(one["health"] in ("alarm", "silent") for one in told))
+
+
+def explain(options: argparse.Namespace) -> int:
+    """Print what differs between the studies before and since the change that an alarm is about."""
+    settings = read_settings(options.config)
+    zone = ZoneInfo(settings.file.site.time_zone)
+    with opened_database(settings) as url:
+        engine = connect(url)
+        kept = next((one for one in AlarmRows(engine).all() if one.number == options.number), None)
+        if kept is None:
+            raise ActNotPossible(f"there is no alarm {options.number}")
+        key, changed = kept.alarm.key, kept.alarm.changed_on
+        start = datetime.combine(changed, datetime.min.time(), zone)
+        records = RecordReader(engine).between(start - timedelta(days=WINDOW_DAYS), start + timedelta(days=WINDOW_DAYS))
+        engine.dispose()
+    own = [one for one in records if (one.site, one.scanner) == (key.site, key.scanner)
+           and key.model in ("", one.model)]  # fmt: skip
+    once = list({one.study_instance_uid: one for one in own}.values())
+    found = difference(once, changed, date.max, zone)
+    windows = {"before": [str(day) for day in found.before], "after": [str(day) for day in found.after]}
+    json.dump(asdict(found) | windows, sys.stdout, indent=None if options.json else 2)
+    sys.stdout.write("\n")
+    return 0
+
+
+def look(engine: Engine, settings: Settings, now: datetime) -> list[StreamStatus]:
+    """Return the status of every stream over the stored history, as people have decided about its alarms."""
+    section, zone = settings.file.surveillance, ZoneInfo(settings.file.site.time_zone)
+    records = RecordReader(engine).between(now - timedelta(days=section.history_days), now)
+    if not records:
+        return []
+    calendar = Calendar(zone, now.astimezone(zone).date() - timedelta(days=1), section.baseline_days)
+    design = Design(section.years_between_false_alarms)
+    kept = AlarmRows(engine).all()
+    not_closed = {one.alarm.key for one in kept if one.state is not AlarmState.CLOSED}
+    found = check(records, now, calendar, design, decided(kept, calendar))
+    return [replace(one, health="alarm") if one.key in not_closed else one for one in found]
+
+
+def look_and_keep(engine: Engine, settings: Settings, now: datetime) -> list[KeptAlarm]:
+    """Keep the alarms that are news, of each stream the earliest first, and return what was kept."""
+    return AlarmRows(engine).open_new([alarm for one in look(engine, settings, now) for alarm in one.alarms], now)
+
+
+def decided(alarms: list[KeptAlarm], calendar: Calendar) -> Watch:
+    """Return from which day each stream is watched anew: a chart starts again when its alarm was closed."""
+    closed = [one for one in reversed(alarms) if one.state is AlarmState.CLOSED and one.closed_at is not None]
+    return Watch(
+        baselines={one.alarm.key: one.alarm.changed_on for one in closed if one.new_baseline},
+        restarts={one.alarm.key: calendar.day_of(one.closed_at) for one in closed if one.closed_at is not None},
+    )
+
+
+def _shown(number: float | None) -> str:
+    return "–" if number is None else f"{number:.3g}"

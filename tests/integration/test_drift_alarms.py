@@ -1,0 +1,199 @@
+"""Stored studies become records without a patient; alarms are opened once and answered step by step, all audited."""
+
+import json
+from dataclasses import asdict, replace
+from datetime import UTC, date, datetime, timedelta
+
+import httpx
+import pytest
+
+from deploy.cli import main
+from deploy.drift_watch import decided, look_and_keep
+from deploy.settings import Settings, SettingsFile
+from storage.alarms import AlarmRows
+from storage.audit import AuditTrail
+from storage.rows import to_json
+from storage.schema import instances, studies
+from storage.study_records import RecordReader
+from tests.browser.department import HAEMORRHAGE, ICH, Department, Said, services_on
+from tests.browser.serving import running
+from tests.builders import an_image
+from tests.integration.test_worklist_api import CT, JANE, QUICK, with_role
+from triage.audit import Actor, verified
+from triage.errors import ActNotPossible
+from triage.reading import Answer, Exposure
+from triage.surveillance import Alarm, AlarmCause, AlarmState, Disposition, StreamKey, StreamKind
+from validation.drift.daily import Calendar
+from worklist.app import create_app
+from worklist.roles import Role
+
+NOW = datetime(2026, 7, 20, 8, tzinfo=UTC)
+READER = Actor("dr", "reader")
+
+
+def an_alarm(noticed_on=date(2026, 7, 19), stream="kernel"):
+    return Alarm(
+        StreamKey("Mercy", "CT_1", "", stream), StreamKind.INPUT, noticed_on, date(2026, 7, 6), "upper", 12.5, 11.0,
+        4.2, ("1.2.3",),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def rows(engine):
+    return AlarmRows(engine)
+
+
+def test_a_stored_study_is_a_record_without_its_patient(engine):
+    department = Department(engine)
+    uid = department.receives(JANE, CT)
+    department.answers(uid, Said(ICH, HAEMORRHAGE, 0.91))
+
+    (record,) = RecordReader(engine).between(datetime.now(UTC) - timedelta(hours=1), datetime.now(UTC))
+
+    assert (record.study_instance_uid, record.scanner, record.model) == (uid, "CT_1", "ich-ct 1.0.0")
+    assert record.events == {"quality_note": False, "out_of_scope": False, "flagged": True}
+    assert record.numbers["score_logit"] == pytest.approx(2.3136, abs=1e-3)  # ln(0.91 / 0.09)
+    assert record.categories["device"] == f"{CT.manufacturer} {CT.model_name}".strip()
+    told = json.dumps(asdict(record), default=str)
+    assert [word for word in (JANE.patient_name, JANE.patient_id) if word in told] == []
+
+
+@pytest.mark.parametrize(
+    ("probability", "answer", "told"),
+    [
+        (0.91, Answer.ACCEPT, {"missed": False, "wrong_place": False}),
+        (0.91, Answer.MODIFY, {"missed": False, "wrong_place": True}),
+        (0.91, Answer.REJECT, {"false_flag": True}),
+        (0.10, Answer.ADD, {"missed": True}),
+        (0.10, None, {"false_flag": False}),
+    ],
+)
+def test_what_readers_say_counts_as_misses_and_false_flags(engine, probability, answer, told):
+    department, work = Department(engine), services_on(engine).work
+    uid = department.receives(JANE, CT)
+    department.answers(uid, Said(ICH, HAEMORRHAGE, probability))
+    if answer is not None:
+        work.answer(uid, READER, answer, Exposure.ROW, "")
+    work.mark_read(uid, READER)
+
+    (record,) = RecordReader(engine).between(datetime.now(UTC) - timedelta(hours=1), datetime.now(UTC))
+
+    spoken = {name: record.events[name] for name in record.events.keys() & {"missed", "false_flag", "wrong_place"}}
+    assert spoken == told
+
+
+def test_an_alarm_goes_its_way_and_every_step_is_in_the_chain(rows, engine):
+    (kept,) = rows.open_new([an_alarm()], NOW)
+    assert rows.open_new([an_alarm(), an_alarm(date(2026, 7, 25))], NOW) == []  # one of its stream is open
+
+    rows.acknowledge(kept.number, READER, NOW)
+    rows.assign(kept.number, "physicist", READER, NOW)
+    with pytest.raises(ActNotPossible, match="needed an explanation"):
+        rows.close(kept.number, Disposition(AlarmCause.PROTOCOL_CHANGE), READER, NOW)
+    closed = rows.close(kept.number, Disposition(AlarmCause.PROTOCOL_CHANGE, "new kernel", "CAPA-7", True), READER, NOW)
+
+    assert (closed.state, closed.owner, closed.action) == (AlarmState.CLOSED, "physicist", "CAPA-7")
+    with pytest.raises(ActNotPossible, match="is closed"):
+        rows.acknowledge(kept.number, READER, NOW)
+    with pytest.raises(ActNotPossible, match="there is no alarm 99"):
+        rows.acknowledge(99, READER, NOW)
+    assert rows.open_new([an_alarm()], NOW) == []  # known already
+    assert len(rows.open_new([an_alarm(date(2026, 8, 1))], NOW)) == 1
+    events = list(AuditTrail(engine).every())
+    assert [one.event.action.value for one in events] == [
+        "alarm_opened", "alarm_acknowledged", "alarm_assigned", "alarm_closed", "alarm_opened",
+    ]  # fmt: skip
+    assert verified(events).is_whole
+    watch = decided(rows.all(), Calendar(UTC, date(2026, 8, 2)))
+    assert watch.baselines == {an_alarm().key: date(2026, 7, 6)}
+    assert watch.restarts == {an_alarm().key: date(2026, 7, 20)}
+
+
+def test_an_alarm_that_nobody_takes_is_overdue_after_a_day(rows):
+    (kept,) = rows.open_new([an_alarm()], NOW)
+
+    assert not kept.is_overdue(NOW + timedelta(hours=23))
+    assert kept.is_overdue(NOW + timedelta(hours=25))
+    assert not rows.acknowledge(kept.number, READER, NOW).is_overdue(NOW + timedelta(hours=25))
+
+
+def test_the_monitor_looks_at_an_empty_platform_without_alarm(engine, tmp_path):
+    assert look_and_keep(engine, Settings(tmp_path, SettingsFile()), NOW) == []
+
+
+def test_a_new_kernel_on_stored_studies_opens_one_alarm_that_a_report_tells(engine, database_url, tmp_path, monkeypatch,
+                                                                             capsys):  # fmt: skip
+    start = datetime(2026, 1, 1, 9, tzinfo=UTC)
+    stored(engine, start, days=160, per_day=6, kernel=lambda day: "H31s" if day < 140 else "H60s")
+    settings = Settings(tmp_path, SettingsFile())
+
+    opened = look_and_keep(engine, settings, start + timedelta(days=160))
+    again = look_and_keep(engine, settings, start + timedelta(days=160.1))
+
+    assert [(one.alarm.key.scanner, one.alarm.key.stream) for one in opened] == [("CT_1", "kernel")]
+    assert abs((opened[0].alarm.changed_on - date(2026, 5, 21)).days) <= 2
+    assert again == []
+    monkeypatch.setenv("ACUITY_HOME", str(tmp_path))
+    monkeypatch.setenv("ACUITY_DATABASE_URL", database_url)
+    assert main(["drift", "explain", "1", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["streams"][0]["stream"], found["streams"][0]["after"]) == ("kernel", "H60s")
+    report = ["surveillance", "report", "--from", "2026-01-01", "--to", "2026-06-30", "--out", str(tmp_path / "out")]
+    assert main([*report, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["studies"], told["volumes"][0]["scanner"]) == (960, "CT_1")
+    assert "kernel" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert main(["surveillance", "report", "--from", "2026-02-01", "--to", "2026-01-01", "--out", "x"]) == 2
+
+
+def stored(engine, start, days, per_day, kernel):
+    """Put studies into the tables as the receiver would leave them."""
+    rows, images = [], []
+    for day in range(days):
+        for number in range(per_day):
+            uid, at = f"1.2.3.{day}.{number}", start + timedelta(days=day, minutes=30 * number)
+            header = to_json(replace(JANE, study_instance_uid=uid, institution_name="Mercy"))
+            rows.append({"study_instance_uid": uid, "header": header, "status": "TRIAGED", "revision": 1,
+                         "order_priority": 3, "priority": 3, "ai_state": "analysed_no_flag", "reason": "",
+                         "received_at": at, "last_instance_at": at, "deadline": at, "modalities": ["CT"]})  # fmt: skip
+            series = replace(CT, series_instance_uid=f"{uid}.1", convolution_kernel=kernel(day))
+            images.append({"sop_instance_uid": f"{uid}.1.1", "series_instance_uid": f"{uid}.1",
+                           "study_instance_uid": uid, "series_header": to_json(series),
+                           "image_header": to_json(an_image(1)), "sha256": "a" * 64, "size": 1, "path": "x",
+                           "transfer_syntax_uid": "1.2", "source_ae_title": "CT_1", "source_host": "h",
+                           "association_id": "a", "received_at": at})  # fmt: skip
+    with engine.begin() as connection:
+        connection.execute(studies.insert(), rows)
+        connection.execute(instances.insert(), images)
+
+
+def test_alarms_through_the_api(rows, engine):
+    (kept, _) = rows.open_new([an_alarm(), an_alarm(stream="missed")], NOW)
+    services = services_on(engine)
+    operator, viewer = with_role(services, Role.OPERATOR), with_role(services, Role.VIEWER)
+    with running(create_app(services, QUICK)) as url, httpx.Client(base_url=url, headers={"Origin": url}) as client:
+        path = f"/api/v1/alarms/{kept.number}"
+        assert client.get("/api/v1/alarms", headers=viewer).status_code == 403
+        assert client.post(f"{path}/acknowledge", headers=operator).json()["state"] == "acknowledged"
+        assert client.post(f"{path}/assign", json={"owner": "ph"}, headers=operator).json()["owner"] == "ph"
+        refused = client.post(f"{path}/close", json={"cause": "case_mix"}, headers=operator)
+        assert (refused.status_code, "needed an explanation" in refused.json()["detail"]) == (409, True)
+        body = {"cause": "case_mix", "explanation": "a new ward"}
+        assert client.post(f"{path}/close", json=body, headers=operator).json()["state"] == "closed"
+        told = client.get("/api/v1/alarms", headers=operator).json()
+    assert [(one["stream"], one["state"]) for one in told] == [("missed", "open"), ("kernel", "closed")]
+
+
+def test_alarms_on_the_command_line(rows, engine, database_url, monkeypatch, tmp_path, capsys):
+    rows.open_new([an_alarm()], datetime.now(UTC))
+    monkeypatch.setenv("ACUITY_HOME", str(tmp_path))
+    monkeypatch.setenv("ACUITY_DATABASE_URL", database_url)
+
+    assert main(["alarms", "ack", "1", "--by", "dr", "--json"]) == 0
+    assert main(["alarms", "close", "1", "--cause", "outage", "--why", "power", "--by", "dr", "--json"]) == 0
+    capsys.readouterr()
+    assert main(["alarms", "list", "--json"]) == 0
+    (told,) = json.loads(capsys.readouterr().out)
+    assert (told["state"], told["cause"], told["owner"], told["stream"]) == ("closed", "outage", "dr", "kernel")
+    assert main(["alarms", "ack", "1"]) == 2
+    assert main(["drift", "status", "--json"]) == 0

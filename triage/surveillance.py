@@ -1,0 +1,127 @@
+"""A study as surveillance sees it: when it came, from which scanner, and what is charted about it; no patient in it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRecord:
+    """One study under one model version; `model` is empty where no model answered.
+
+    `scanner` is the AE title that sent it, so that another machine behind the same address is a change and not a
+    stranger. `categories` hold texts, `numbers` measurements with the unit in their name, `events` what did or did not
+    happen; a stream that says nothing about the study is absent from them.
+    """
+
+    study_instance_uid: str
+    received_at: datetime
+    site: str
+    scanner: str
+    model: str = ""
+    categories: Mapping[str, str] = field(default_factory=dict)
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    events: Mapping[str, bool] = field(default_factory=dict)
+
+
+class StreamKind(StrEnum):
+    """What an alarm of a stream is about; only PERFORMANCE says that the model reads worse."""
+
+    HEALTH = "health"
+    INPUT = "input"
+    OUTPUT = "output"
+    PERFORMANCE = "performance"
+    SERVICE = "service"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class StreamKey:
+    """Which stream of which scanner; `model` is empty for what does not depend on one."""
+
+    site: str
+    scanner: str
+    model: str
+    stream: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A chart beyond its limit, or a silence.
+
+    `noticed_on` is the day after whose end it could be known, `changed_on` the estimated first day of the change.
+    `size` is the mean of the days since then, in standard deviations of a day; of a silence, the studies that failed
+    to come. `studies` are those that show it best.
+    """
+
+    key: StreamKey
+    kind: StreamKind
+    noticed_on: date
+    changed_on: date
+    side: str
+    statistic: float
+    limit: float
+    size: float
+    studies: tuple[str, ...] = ()
+
+
+class AlarmState(StrEnum):
+    """Where an alarm stands with the people who answer for it."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    CLOSED = "closed"
+
+
+class AlarmCause(StrEnum):
+    """What was found behind an alarm."""
+
+    FALSE_ALARM = "false_alarm"
+    PROTOCOL_CHANGE = "protocol_change"
+    EQUIPMENT_CHANGE = "equipment_change"
+    CASE_MIX = "case_mix"
+    OUTAGE = "outage"
+    MODEL_FAULT = "model_fault"
+    OTHER = "other"
+
+
+ESCALATES_AFTER = timedelta(hours=24)
+"""An open alarm that nobody has acknowledged for so long is told as overdue."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAlarm:
+    """An alarm with what people did about it: who looks after it, what was behind it, and the reference of the action.
+
+    `new_baseline` says that the change is accepted: from the day it began, what is usual is learned anew.
+    """
+
+    number: int
+    alarm: Alarm
+    opened_at: datetime
+    state: AlarmState = AlarmState.OPEN
+    owner: str = ""
+    cause: AlarmCause | None = None
+    explanation: str = ""
+    action: str = ""
+    closed_at: datetime | None = None
+    new_baseline: bool = False
+
+    @property
+    def concerns_reading(self) -> bool:
+        """Whether readers must hear of it: studies that fail to come, or a model that reads worse."""
+        return self.state is not AlarmState.CLOSED and self.alarm.kind in (StreamKind.HEALTH, StreamKind.PERFORMANCE)
+
+    def is_overdue(self, now: datetime) -> bool:
+        """Return whether nobody has acknowledged the alarm in time."""
+        return self.state is AlarmState.OPEN and now - self.opened_at > ESCALATES_AFTER
+
+
+@dataclass(frozen=True, slots=True)
+class Disposition:
+    """How an alarm is closed; an action is the reference of what was done, a CAPA number for example."""
+
+    cause: AlarmCause
+    explanation: str = ""
+    action: str = ""
+    new_baseline: bool = False

@@ -1,0 +1,213 @@
+"""Every stream of every scanner of a site under one promise: all of them together give one false alarm in so long.
+
+Each stream is a daily value that is standard normal in control (`daily`), so one two-sided CUSUM serves them all. Its
+limit is solved for all charts of a site together and for baselines that are estimates: nine in ten sites keep the
+interval. Silence has its share of the interval (`silence`).
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize
+
+from triage.surveillance import Alarm, StreamKey, StreamKind, StudyRecord
+from validation.drift.charts import run_cusum
+from validation.drift.daily import VOLUME, Calendar, DailySeries, daily_streams
+from validation.drift.designs import Cusum
+from validation.drift.run_length import LONGEST
+from validation.drift.silence import ArrivalWatch, watch_arrivals
+
+Numbers = NDArray[np.float64]
+
+SILENCE = "silence"
+REFERENCE_VALUE = 0.5
+"""k: tuned to a shift of one standard deviation of a day."""
+
+DAYS_PER_YEAR = 365.25
+KEPT_BY = 0.9
+"""Share of sites that keep the interval with baselines as short as theirs."""
+
+SITES_DRAWN = 2000
+SHOWN_STUDIES = 10
+FOUND_WITHIN_DAYS = 28
+"""The smallest change that is named beside a chart is found within so many days on average."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStatus:
+    """Where one stream stands: health is "learning", "watching", "alarm" or "silent".
+
+    `smallest_change` is found within 28 days on average at this volume, in the stream's own unit (a share for events,
+    standard deviations of the rarity for categories, hours for silence).
+    """
+
+    key: StreamKey
+    kind: StreamKind
+    health: str
+    usual_per_day: float
+    statistic: float | None = None
+    limit: float | None = None
+    smallest_change: float | None = None
+    baseline_days: int | None = None
+    alarms: tuple[Alarm, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """The promise: at most one false alarm in `years_between_false_alarms` of all streams of a site together."""
+
+    years_between_false_alarms: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What people decided: on which day a stream's baseline begins anew, and its chart starts again at zero."""
+
+    baselines: Mapping[StreamKey, date] = field(default_factory=dict)
+    restarts: Mapping[StreamKey, date] = field(default_factory=dict)
+
+
+def check(
+    records: Sequence[StudyRecord], now: datetime, calendar: Calendar, design: Design, watch: Watch | None = None
+) -> list[StreamStatus]:
+    """Return the status of every stream that the records feed, with every alarm since its baseline.
+
+    A chart starts again at zero after each alarm. Days in which a scanner was silent say nothing about its volume.
+    """
+    watch = watch or Watch()
+    silences = _silences(records, now, calendar, design)
+    answer = [_silence_status(key, found, calendar) for key, found in silences.items()]
+    by_site: dict[str, list[DailySeries]] = defaultdict(list)
+    for one in daily_streams(records, calendar, watch.baselines):
+        by_site[one.key.site].append(_without_silence(one, silences, calendar))
+    for site, series in by_site.items():
+        others = sum(found is not None for key, found in silences.items() if key.site == site)
+        chart = Cusum(REFERENCE_VALUE, _limit_of(series, others, design), 2)
+        answer += [_status(one, chart, watch.restarts.get(one.key)) for one in series]
+    return sorted(answer, key=lambda one: one.key)
+
+
+def leading(alarms: Sequence[Alarm]) -> Alarm:
+    """Return the alarm that says best what changed: the largest change of a day's mean; a silence before all."""
+    return max(alarms, key=lambda one: (one.key.stream == SILENCE, abs(one.size)))
+
+
+@cache
+def shared_limit(charts: tuple[int, ...], others: int, years: float) -> float:
+    """Return the limit of charts whose baselines have so many days, `others` alarms of health beside them.
+
+    Of SITES_DRAWN sites with estimated targets, nine in ten keep `years` between false alarms of everything together.
+    """
+    random = np.random.default_rng(1)
+    shifts = np.abs(random.standard_normal((SITES_DRAWN, len(charts)))) / np.sqrt(charts)
+    share = len(charts) / (len(charts) + others)
+    grid = np.linspace(0.0, float(shifts.max()), 12)
+
+    def excess(limit: float) -> float:
+        chart = Cusum(REFERENCE_VALUE, limit, 2)
+        lengths = np.minimum([chart.run_length(float(shift)) for shift in grid], LONGEST)
+        alarms = DAYS_PER_YEAR * np.exp(-np.interp(shifts, grid, np.log(lengths))).sum(axis=1)
+        return float(np.log(np.quantile(alarms, KEPT_BY) * years / share))
+
+    return float(optimize.brentq(excess, 1.0, 40.0, xtol=1e-3))
+
+
+def _limit_of(series: Sequence[DailySeries], others: int, design: Design) -> float:
+    charts = tuple(sorted(one.baseline_end for one in series if one.baseline_end))
+    return shared_limit(charts, others, design.years_between_false_alarms) if charts else 1.0
+
+
+def _status(series: DailySeries, chart: Cusum, restart: date | None) -> StreamStatus:
+    told = StreamStatus(series.key, series.kind, "learning", series.usual_per_day)
+    if series.baseline_end is None:
+        return told
+    start = max(series.baseline_end, 0 if restart is None else (restart - series.first_day).days)
+    alarms: list[Alarm] = []
+    values, run = series.values, run_cusum(chart, series.values, start)
+    while run.alarm_index is not None:
+        alarms.append(_alarm(series, chart.limit, float(run.statistic[run.alarm_index]), run.alarm_side or "",
+                             run.alarm_index, max(start, run.first_changed_index or 0)))  # fmt: skip
+        start = run.alarm_index + 1
+        run = run_cusum(chart, values, start)
+    smallest = chart.smallest_change(FOUND_WITHIN_DAYS)
+    return replace(
+        told,
+        health="watching",
+        statistic=float(run.statistic[-1]) if len(run.statistic) else 0.0,
+        limit=chart.limit,
+        smallest_change=None if smallest is None else smallest * series.unit,
+        baseline_days=series.baseline_end,
+        alarms=tuple(alarms),
+    )
+
+
+def _alarm(series: DailySeries, limit: float, statistic: float, side: str, row: int, changed: int) -> Alarm:
+    size = float(np.nanmean(series.values[changed : row + 1]))
+    inside = np.flatnonzero((series.study_days >= changed) & (series.study_days <= row))
+    signed = series.scores[inside] if side == "upper" else -series.scores[inside]
+    best = inside[np.argsort(-signed, kind="stable")[:SHOWN_STUDIES]]
+    noticed = series.first_day + timedelta(days=row + series.matures_after_days)
+    return Alarm(
+        series.key, series.kind, noticed, series.first_day + timedelta(days=changed), side, statistic, limit, size,
+        tuple(series.studies[place] for place in best),
+    )  # fmt: skip
+
+
+def _silences(
+    records: Sequence[StudyRecord], now: datetime, calendar: Calendar, design: Design
+) -> dict[StreamKey, ArrivalWatch | None]:
+    """Return the watch over each scanner; silence has one share of the interval in as many as there are streams."""
+    arrivals: dict[tuple[str, str], dict[str, datetime]] = defaultdict(dict)
+    streams: dict[str, set[tuple[str, str, str]]] = defaultdict(set)
+    for one in records:
+        arrivals[(one.site, one.scanner)][one.study_instance_uid] = one.received_at
+        streams[one.site].update((one.scanner, one.model, name) for name in
+                                 (*one.categories, *one.numbers, *one.events, VOLUME, SILENCE))  # fmt: skip
+    found = {}
+    for (site, scanner), times in sorted(arrivals.items()):
+        years = design.years_between_false_alarms * len(streams[site])
+        watch = watch_arrivals(sorted(times.values()), now, calendar.baseline_days, calendar.zone, years)
+        found[StreamKey(site, scanner, "", SILENCE)] = watch
+    return found
+
+
+def _silence_status(key: StreamKey, watch: ArrivalWatch | None, calendar: Calendar) -> StreamStatus:
+    if watch is None:
+        return StreamStatus(key, StreamKind.HEALTH, "learning", 0.0)
+    alarms = tuple(
+        Alarm(
+            key, StreamKind.HEALTH, calendar.day_of(one.noticed_at), calendar.day_of(one.since), "lower",
+            one.expected, watch.limit, one.expected,
+        )
+        for one in watch.silences
+    )  # fmt: skip
+    is_silent = bool(watch.silences) and not watch.silences[-1].is_over
+    return StreamStatus(
+        key=key,
+        kind=StreamKind.HEALTH,
+        health="silent" if is_silent else "watching",
+        usual_per_day=watch.per_year / DAYS_PER_YEAR,
+        statistic=watch.silences[-1].expected if is_silent else 0.0,
+        limit=watch.limit,
+        smallest_change=watch.longest_hours,
+        baseline_days=calendar.baseline_days,
+        alarms=alarms,
+    )
+
+
+def _without_silence(
+    series: DailySeries, silences: Mapping[StreamKey, ArrivalWatch | None], calendar: Calendar
+) -> DailySeries:
+    watch = silences.get(StreamKey(series.key.site, series.key.scanner, "", SILENCE))
+    if series.key.stream != VOLUME or watch is None or not watch.silences:
+        return series
+    values = series.values.copy()
+    for one in watch.silences:
+        first, last = ((calendar.day_of(end) - series.first_day).days for end in (one.since, one.until))
+        values[max(first, 0) : last + 1] = np.nan
+    return replace(series, values=values)
