@@ -39,7 +39,6 @@ NOT_YET = ("send_deidentified", "retention_days")
 TESTS = ("equals", "one_of", "contains", "at_least", "at_most", "exists")
 DEEPEST = 16
 
-_ABSENT = object()
 _ANYTHING = All(())
 """Holds for every series: what a rule without `when` asks."""
 
@@ -186,17 +185,15 @@ class _Reader:
             run_always=lists.get("run_always", ()),
             send_original=lists.get("send_original", ()),
             send_results=lists.get("send_results", ()),
-            priority_floor=self._band(f"{place}.priority_floor", table.get("priority_floor", _ABSENT)),
+            priority_floor=self._band(f"{place}.priority_floor", table.get("priority_floor")),
         )
 
     def _band(self, place: str, value: Any) -> Priority | None:
         bands = {"critical": Priority.CRITICAL, "urgent": Priority.URGENT}
-        if value is _ABSENT:
-            return None
-        if not isinstance(value, str) or value.lower() not in bands:
+        if value is not None and (not isinstance(value, str) or value.lower() not in bands):
             self._expected(place, "critical or urgent", value)
             return None
-        return bands[value.lower()]
+        return bands[value.lower()] if value else None
 
     def _between(self, place: str, low: float | None, high: float | None) -> Between:
         if low is not None and high is not None and low > high:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from pydicom import dcmread
+from pydicom.data import get_testdata_file
 
 from deploy.routing import FileRouter
 from deploy.rule_file import KnownNames, read_rules
@@ -23,8 +24,10 @@ from tests.running import acuity, free_port
 from triage.errors import DestinationUnavailable
 from triage.findings import AiState
 from triage.forwarding import Forwarding
-from triage.identifiers import StudyInstanceUid
+from triage.identifiers import Sha256, SopInstanceUid, StudyInstanceUid
+from triage.ports import Original
 from triage.priority import Priority, TargetTimes
+from triage.study import StoredFile
 from triage.workflow import Triage
 
 NIGHT = """
@@ -126,6 +129,21 @@ def test_originals_reach_another_archive_byte_for_byte_and_only_once(
     assert jobs(engine)[0] == ("forward_originals", {"study_instance_uid": received, "destination": "pacs"})
 
 
+@needs("storescp")
+def test_an_original_in_a_syntax_that_the_archive_does_not_accept_is_refused_and_the_others_arrive(storescp):  # noqa: F811
+    # DCMTK's storescp takes uncompressed syntaxes only, unless it is told otherwise.
+    files = [Path(get_testdata_file(name)) for name in ("MR_small_RLE.dcm", "CT_small.dcm", "MR_small_bigendian.dcm")]
+    originals = [_original(file) for file in files]
+
+    rle, *others = OriginalForwarder(_sender(storescp.destination)).send_originals(originals, "pacs")
+
+    assert "does not accept SOP class" in rle.refusal
+    assert [one.refusal for one in others] == ["", ""]
+    assert {_sha256_of_data_set(path) for path in storescp.folder.iterdir()} == {
+        _sha256_of_data_set(file) for file in files[1:]
+    }
+
+
 def test_an_archive_that_is_away_is_tried_again_and_one_that_refuses_is_an_incident(
     received, receiving, clock, transactions, engine, rules
 ):
@@ -185,6 +203,12 @@ def test_a_replay_shows_only_what_would_change(received, receiving, clock, trans
     change = {"priority_floor": {"before": "URGENT", "after": "CRITICAL"}}
     assert json.loads(other.stdout)["differences"] == [{"study_instance_uid": received, "changes": change}]
     assert json.loads(later.stdout) == {"studies": 0, "differences": []}
+
+
+def _original(file: Path) -> Original:
+    image = dcmread(file, stop_before_pixels=True)
+    stored = StoredFile(Sha256(""), 0, str(file), str(image.file_meta.TransferSyntaxUID))
+    return Original(SopInstanceUid(image.SOPInstanceUID), str(image.SOPClassUID), stored)
 
 
 def _sender(destination) -> DicomSender:

@@ -56,12 +56,12 @@ ATTRIBUTES = (
     Attribute("00280011", "US", "Columns", _IMAGE, "columns", Matching.NUMBER),
 )
 
-_BY_NAME: Mapping[str, Attribute] = {name: one for one in ATTRIBUTES for name in (one.tag, one.keyword.upper())}
+_BY_NAME: Mapping[str, Attribute] = {name: one for one in ATTRIBUTES for name in (one.tag, one.keyword)}
 
 
 def attribute_called(name: str) -> Attribute | None:
     """Return the attribute with this keyword or tag (eight hexadecimal digits), None where it is not known here."""
-    return _BY_NAME.get(name.upper())
+    return _BY_NAME.get(name) or _BY_NAME.get(name.upper())
 
 
 def key_of(attribute: Attribute, level: Level) -> Key | None:
