@@ -190,12 +190,10 @@ class _Reader:
 
     def _band(self, place: str, value: Any) -> Priority | None:
         bands = {"critical": Priority.CRITICAL, "urgent": Priority.URGENT}
-        if value is None:
-            return None
-        if not isinstance(value, str) or value.lower() not in bands:
+        if value is not None and (not isinstance(value, str) or value.lower() not in bands):
             self._expected(place, "critical or urgent", value)
             return None
-        return bands[value.lower()]
+        return bands[value.lower()] if value else None
 
     def _between(self, place: str, low: float | None, high: float | None) -> Between:
         if low is not None and high is not None and low > high:

@@ -25,6 +25,7 @@ INLINE_BYTES = 1024
 PIXEL_DATA = 0x7FE00010
 
 STORED_MEDIA_TYPES: Mapping[str, str] = {
+    "1.2.840.10008.1.2.5": "image/dicom-rle",
     "1.2.840.10008.1.2.4.50": "image/jpeg",
     "1.2.840.10008.1.2.4.51": "image/jpeg",
     "1.2.840.10008.1.2.4.53": "image/jpeg",
@@ -40,7 +41,6 @@ STORED_MEDIA_TYPES: Mapping[str, str] = {
     "1.2.840.10008.1.2.4.201": "image/jphc",
     "1.2.840.10008.1.2.4.202": "image/jphc",
     "1.2.840.10008.1.2.4.203": "image/jphc",
-    "1.2.840.10008.1.2.5": "image/dicom-rle",
 }
 """What one frame is in each encapsulated transfer syntax. Source: PS3.18 table 8.7.3-5."""
 

@@ -1,6 +1,6 @@
 """What a DICOM query asks for, and what it finds: the same words for every protocol that asks."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from triage.study import ImageHeader, SeriesHeader, StudyHeader
@@ -70,5 +70,5 @@ class Found:
 class SearchPage:
     """The results of one query in a stable order, and whether more would follow."""
 
-    found: tuple[Found, ...] = field(default=())
+    found: tuple[Found, ...] = ()
     has_more: bool = False

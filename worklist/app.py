@@ -20,6 +20,7 @@ from triage.errors import (
     UnsupportedPixels,
 )
 from worklist.auth import Authenticator
+from worklist.dicomweb.answering import PREFIX
 from worklist.guard import Guard
 from worklist.live import LiveChanges
 from worklist.noting import Noting
@@ -110,7 +111,8 @@ def _answer_errors(app: FastAPI) -> None:
         return JSONResponse({"detail": str(error)}, status_code=503, headers={"Retry-After": "5"})
 
     @app.exception_handler(RequestValidationError)
-    def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+    def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         # The library would repeat what was sent: a password, or the name of a patient.
         told = [{"loc": one["loc"], "msg": one["msg"], "type": one["type"]} for one in error.errors()]
-        return JSONResponse({"detail": told}, status_code=422)
+        # PS3.18 8.5 knows only one status for a wrong request.
+        return JSONResponse({"detail": told}, status_code=400 if request.url.path.startswith(PREFIX) else 422)

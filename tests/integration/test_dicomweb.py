@@ -1,6 +1,7 @@
 """DICOMweb on a real server: dicomweb-client stores, searches and retrieves; what is wrong is refused and told."""
 
 import hashlib
+import threading
 import tracemalloc
 from io import BytesIO
 
@@ -157,7 +158,7 @@ def test_studies_series_and_instances_are_found_by_their_attributes(web, head, r
         ("/studies?Unknown=1", 400), ("/studies?SeriesNumber=1", 400), ("/studies?limit=-1", 400),
         ("/studies?limit=x", 400), ("/studies?StudyDate=today", 400), ("/studies?fuzzymatching=maybe", 400),
         ("/studies?PatientName=%00", 400), ("/studies?PatientName=nobody", 204), ("/studies/1.2.3", 404),
-        ("/studies/1.2.3/metadata", 404), ("/studies/1.2.3/series", 204), ("/studies/abc/series", 422),
+        ("/studies/1.2.3/metadata", 404), ("/studies/1.2.3/series", 204), ("/studies/abc/series", 400),
     ],
 )  # fmt: skip
 def test_a_wrong_question_is_told_and_an_empty_answer_is_empty(raw, path, status):
@@ -261,6 +262,20 @@ def test_a_body_that_ends_too_early_keeps_what_was_whole_and_never_the_rest(raw,
     assert (answer.status_code, failures(answer, "0008119A")) == (202, [0xC000])
     assert [one["sop_instance_uid"] for one in list_instances(engine)] == [head[0].SOPInstanceUID]
     assert list((settings.home / "spool" / "unfinished").iterdir()) == []
+
+
+def test_a_sender_that_falls_silent_is_given_up_and_what_was_whole_is_kept(raw, head, engine, monkeypatch):
+    monkeypatch.setattr("worklist.routes.dicomweb_store.IDLE_S", 0.3)
+    silence = threading.Event()
+
+    def body():
+        yield related(as_file(head[0]), as_file(head[1])[:2000], end=b"")
+        silence.wait(3)
+
+    answer = post(raw, body())
+
+    assert (answer.status_code, failures(answer, "0008119A")) == (202, [0xC000])
+    assert [one["sop_instance_uid"] for one in list_instances(engine)] == [head[0].SOPInstanceUID]
 
 
 @pytest.mark.parametrize(

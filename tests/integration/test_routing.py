@@ -15,10 +15,10 @@ from dicom_gateway.originals import DicomOriginalSender
 from dicom_gateway.sender import DicomSender
 from storage.incidents import IncidentReader
 from storage.instances import list_instances
-from tests.builders import MODEL
+from tests.builders import MODEL, STUDY, an_analysis, an_instance
 from tests.head_ct_files import write_head_ct
 from tests.integration.test_sender import PATIENT, loopback, needs, storescp  # noqa: F401 (a fixture)
-from tests.integration.test_workflow import ScriptedAnalyser, jobs
+from tests.integration.test_workflow import ScriptedAnalyser, ScriptedSender, ScriptedWriter, jobs, receive
 from tests.running import acuity, free_port
 from triage.circuit_breaker import CircuitBreaker
 from triage.errors import DestinationUnavailable
@@ -26,7 +26,9 @@ from triage.findings import AiState
 from triage.forwarding import Forwarding
 from triage.identifiers import StudyInstanceUid
 from triage.priority import Priority, TargetTimes
-from triage.workflow import Triage
+from triage.rules import Routing
+from triage.study import StudyStatus
+from triage.workflow import Delivery, Triage
 
 NIGHT = """
 [[rules]]
@@ -108,6 +110,32 @@ def test_a_header_that_cannot_be_read_restricts_nothing_and_is_told(
     with transactions.begin() as records:
         assert records.routing.routing_of(received, 1).restrictions == ()
     assert "routing rules not evaluated" in study_of(transactions, received).reason
+
+
+def test_an_image_that_comes_while_the_rules_are_asked_keeps_the_study_open(receiving, clock, transactions, engine):
+    class Slow:
+        def route(self, study, series, source_ae_titles):
+            receiving.register_instance(an_instance(7))
+            return Routing(rules=("a",), send_original=("pacs",))
+
+    receive(receiving, *range(6))
+
+    assert closed(receiving, clock, Slow()) == ()
+    assert (study_of(transactions, STUDY).status, jobs(engine)) == (StudyStatus.RECEIVING, [])
+
+
+def test_results_go_only_where_a_rule_sends_them(receiving, clock, transactions, engine):
+    class ToOne:
+        def route(self, study, series, source_ae_titles):
+            return Routing(rules=("a",), send_results=("NEURO",))
+
+    receive(receiving, *range(6))
+    closed(receiving, clock, ToOne())
+    Triage(transactions, clock, ScriptedAnalyser([an_analysis()]), TargetTimes()).triage_study(STUDY, 1)
+    sender = ScriptedSender(wanting={"sr": ("PACS", "NEURO")})
+    Delivery(transactions, clock, ScriptedWriter(), sender).write_reports(STUDY, 1)
+
+    assert [args["destination"] for name, args in jobs(engine) if name == "deliver_result"] == ["NEURO"]
 
 
 @needs("storescp")

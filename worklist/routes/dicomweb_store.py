@@ -1,5 +1,6 @@
 """STOW-RS: instances come in, each as safe as by C-STORE before the answer says so (PS3.18 section 10.5)."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,8 @@ from worklist.noting import actor_of
 router = APIRouter(prefix=PREFIX, tags=["dicomweb"])
 
 PIECE_BYTES = 1 << 20
+IDLE_S = 60.0
+"""A body without a byte for so long is given up, as an association is."""
 OUT_OF_RESOURCES, CANNOT_UNDERSTAND = 0xA700, 0xC000
 
 
@@ -107,13 +110,20 @@ async def _store(request: Request, identity: Identity, study: str) -> Response:
 
 
 async def _take_all(request: Request, body: _Body) -> None:
-    gathered = bytearray()
-    async for piece in request.stream():
-        gathered += piece
-        if len(gathered) >= PIECE_BYTES:
-            whole, gathered = bytes(gathered), bytearray()
-            await run_in_threadpool(body.take, whole)
-    await run_in_threadpool(body.take, bytes(gathered))
+    """Take the body to its end, or all that came of it; raises MalformedBody, ClientDisconnect."""
+    gathered, arriving = bytearray(), aiter(request.stream())
+    try:
+        while True:
+            gathered += await asyncio.wait_for(anext(arriving), IDLE_S)
+            if len(gathered) >= PIECE_BYTES:
+                whole, gathered = bytes(gathered), bytearray()
+                await run_in_threadpool(body.take, whole)
+    except StopAsyncIteration:
+        return
+    except TimeoutError as error:
+        raise MalformedBody(f"no byte for {IDLE_S:.0f} s") from error
+    finally:
+        await run_in_threadpool(body.take, bytes(gathered))
 
 
 def _answer(request: Request, identity: Identity, study: str, receipts: Sequence[Receipt], problem: str) -> Response:
