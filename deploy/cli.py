@@ -12,6 +12,7 @@ from deploy.auditing import add_audit
 from deploy.drift_options import add_drift, add_queue
 from deploy.model_verbs import add_models
 from deploy.statistics_options import add_statistics
+from deploy.suite_verbs import add_dataset_check, add_suite
 from triage.errors import AcuityError, PermanentError
 from worklist.roles import Role
 
@@ -138,6 +139,7 @@ def _add_validation(verbs: Verbs, printing: _OneLineParser) -> None:
     to_dicom.add_argument("folder", type=Path, metavar="DIR", help="data set with dataset.toml and labels.csv")
     to_dicom.add_argument("out", type=Path, metavar="OUT", help="folder to write to")
     to_dicom.set_defaults(run=_later("measuring", "dataset_to_dicom"))
+    add_dataset_check(dataset, printing)
     validate = verbs.add_parser("validate", help="measure a model").add_subparsers(required=True, metavar="ACTION")
     run = validate.add_parser("run", parents=[printing], help="run a bundle on a labelled data set")
     run.add_argument("--bundle", required=True, metavar="NAME", help="model bundle")
@@ -145,6 +147,7 @@ def _add_validation(verbs: Verbs, printing: _OneLineParser) -> None:
     run.add_argument("--out", type=Path, required=True, metavar="OUT", help="folder for predictions and report")
     run.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the model runs (default: cpu)")
     run.set_defaults(run=_later("measuring", "validate_run"))
+    add_suite(validate, printing)
 
 
 if __name__ == "__main__":
