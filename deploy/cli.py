@@ -18,6 +18,7 @@ from deploy.model_verbs import add_models
 from deploy.rule_verbs import add_rules
 from deploy.statistics_options import add_statistics
 from deploy.storing import add_storage
+from deploy.suite_verbs import add_dataset_check, add_suite
 from triage.errors import AcuityError, PermanentError
 from worklist.roles import Role
 
@@ -158,6 +159,7 @@ def _add_validation(verbs: Verbs, printing: _OneLineParser) -> None:
     phantoms.add_argument("--positive-rate", type=float, default=0.5, metavar="P", help="share with a bleed")
     phantoms.add_argument("--seed", type=int, default=1, metavar="S", help="same seed, same images")
     phantoms.set_defaults(run=_later("measuring", "dataset_phantoms"))
+    add_dataset_check(dataset, printing)
     validate = verbs.add_parser("validate", help="measure a model").add_subparsers(required=True, metavar="ACTION")
     run = validate.add_parser("run", parents=[printing], help="run a bundle on a labelled data set")
     run.add_argument("--bundle", required=True, metavar="NAME", help="model bundle")
@@ -167,6 +169,7 @@ def _add_validation(verbs: Verbs, printing: _OneLineParser) -> None:
     run.add_argument("--pdf", action="store_true", help="write the report as PDF, too")
     run.set_defaults(run=_later("measuring", "validate_run"))
     add_gate(validate, printing, _later)
+    add_suite(validate, printing)
 
 
 if __name__ == "__main__":

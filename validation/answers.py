@@ -1,10 +1,14 @@
 """What a model says about one labelled study, by the same steps as for a live one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from inference.analyser import BundleAnalyser
+from inference.volume import Volume
 from models.bundle import Bundle
 from triage.errors import InvalidGeometry, UnreadableInstance, UnsupportedPixels
 from triage.findings import Finding, Mask, Region
@@ -18,6 +22,9 @@ from validation.labelled_images import Dataset, LabelledImage, LabelledStudy
 
 HeaderReader = Callable[[Path], InstanceHeader]
 """How the gateway reads the header of a DICOM file; handed in, because edges do not import one another."""
+
+PixelChange = Callable[[LabelledImage, NDArray[Any]], NDArray[Any]]
+"""What a suite makes of the stored pixels of an image, shape (rows, columns), before the model sees them."""
 
 NOT_READABLE = (InvalidGeometry, UnsupportedPixels, UnreadableInstance)
 """What a live study would need attention for."""
@@ -56,10 +63,12 @@ def answer(
     analyser: BundleAnalyser,
     header_of: HeaderReader,
     member: int | None = None,
+    change: PixelChange | None = None,
 ) -> StudyAnswer:
     """Return what the model of `bundle` says about `study`, or why it would not answer on a live one.
 
-    With `member` that one network of the bundle's cross-validation answers, on plain images only.
+    With `member` that one network of the bundle's cross-validation answers, and with `change` the model sees altered
+    pixels; both on plain images only.
 
     DICOM files go the way of live studies: series selection, reading, quality, preparation, runtime. Plain images are
     held to the same rules as the DICOM objects that `to_dicom` makes of them.
@@ -73,7 +82,7 @@ def answer(
         if dataset.is_dicom:
             return _answer_on_dicom(study, bundle, analyser, header_of)
         parts = [
-            _answer_on_images(part, dataset.description, bundle, analyser, member) for part in _volumes(study, dataset)
+            _answer_on_images(assumed, bundle, analyser, member) for assumed in assumed_studies(study, dataset, change)
         ]
     except NOT_READABLE as error:
         return _refused(study, str(error))
@@ -121,12 +130,42 @@ def _volumes(study: LabelledStudy, dataset: Dataset) -> list[LabelledStudy]:
     return [LabelledStudy(study.study, study.patient, (one,), one.label, one.row) for one in study.images]
 
 
-def _answer_on_images(
-    study: LabelledStudy, description: Description, bundle: Bundle, analyser: BundleAnalyser, member: int | None
-) -> StudyAnswer:
-    volume = assumed_volume(study, description, [read_image(image).pixels for image in study.images])
+@dataclass(frozen=True, slots=True)
+class AssumedStudy:
+    """A study of plain images as the volume and the series that its DICOM objects would be."""
+
+    study: LabelledStudy
+    volume: Volume
+    series: Series
+
+
+def assumed_studies(
+    study: LabelledStudy, dataset: Dataset, change: PixelChange | None = None
+) -> Iterator[AssumedStudy]:
+    """Yield a study of plain images as the model sees it: as one volume, or each image by itself.
+
+    Raises:
+        InvalidDataset: an image file cannot be decoded.
+        InvalidGeometry: the images have different sizes.
+    """
+    for part in _volumes(study, dataset):
+        yield _volume_of(part, dataset.description, change)
+
+
+def _volume_of(study: LabelledStudy, description: Description, change: PixelChange | None) -> AssumedStudy:
+    pixels = [read_image(image).pixels for image in study.images]
+    if change is not None:
+        pixels = [change(image, one) for image, one in zip(study.images, pixels, strict=True)]
+    volume = assumed_volume(study, description, pixels)
     rows, columns = volume.values.shape[1:]
-    if reason := reason_against(assumed_series(study, description, (rows, columns)), bundle.spec.accepts):
+    return AssumedStudy(study, volume, assumed_series(study, description, (rows, columns)))
+
+
+def _answer_on_images(
+    assumed: AssumedStudy, bundle: Bundle, analyser: BundleAnalyser, member: int | None
+) -> StudyAnswer:
+    study, volume = assumed.study, assumed.volume
+    if reason := reason_against(assumed.series, bundle.spec.accepts):
         return _refused(study, reason)
     found = analyser.analyse_volume(bundle, volume, member)
     if found.quality.refusal is not None:

@@ -52,10 +52,10 @@ def _read_images(folder: Path, columns: Columns) -> tuple[LabelledImage, ...]:
     """Return every image of the rows of `labels.csv`, with or without a label, in the order of the file.
 
     Raises:
-        InvalidDataset: a row does not fit, an image is missing, or one stands in two rows.
+        InvalidDataset: a row does not fit, an image or a mask is missing, or an image stands in two rows.
     """
     needed = [columns.image, columns.study, columns.patient, columns.image_label]
-    rows = read_table(folder / LABELS_FILE, [*needed, *([columns.order] if columns.order else [])])
+    rows = read_table(folder / LABELS_FILE, [*needed, *(one for one in (columns.order, columns.mask) if one)])
     seen: set[str] = set()
     images = []
     for row in rows:
@@ -64,6 +64,8 @@ def _read_images(folder: Path, columns: Columns) -> tuple[LabelledImage, ...]:
             raise InvalidDataset(f"{row.place}: {columns.image}: {name} a second time, needed once")
         seen.add(name)
         path = _inside(folder, name, row)
+        if columns.mask and (mask := row.values[columns.mask]):
+            _inside(folder, mask, row)
         images.append(
             LabelledImage(
                 path=path,

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
 LEVEL = 0.95
@@ -66,7 +65,7 @@ def clustered_proportion(successes: Sequence[bool], clusters: Sequence[str], lev
     if total == 0:
         return Proportion(0, 0, Estimate(None, None))
     share = hits / total
-    effective = _effective_cases(np.array(successes, dtype=np.float64), clusters, share)
+    effective = effective_cases(successes, clusters)
     return Proportion(hits, total, Estimate(share, clopper_pearson(share * effective, effective, level)))
 
 
@@ -75,12 +74,14 @@ def normal_quantile(level: float) -> float:
     return float(stats.norm.ppf((1 + level) / 2))
 
 
-def _effective_cases(successes: NDArray[np.float64], clusters: Sequence[str], share: float) -> float:
+def effective_cases(successes: Sequence[bool], clusters: Sequence[str]) -> float:
+    """Return how many independent cases would have the variance of this share; see `clustered_proportion`."""
+    share = sum(successes) / len(successes)
     names, members = np.unique(np.array(clusters), return_inverse=True)
     total, count = len(successes), len(names)
     if share in (0.0, 1.0) or count < 2:
         return float(count)
-    residuals = np.bincount(members, weights=successes - share)
+    residuals = np.bincount(members, weights=np.array(successes, dtype=np.float64) - share)
     variance = count / (count - 1) * float(residuals @ residuals) / total**2
     if variance == 0.0:
         return float(total)

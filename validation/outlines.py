@@ -57,7 +57,7 @@ def dice_figures(answers: Sequence[StudyAnswer], dataset: Dataset) -> DiceFigure
 def _overlap(answer: ImageAnswer, dataset: Dataset, column: str) -> tuple[int, int]:
     """Return the pixels that both outlines share, and the sum of the pixels of each."""
     name = answer.image.row.get(column, "")
-    truth = _read_mask(dataset, name) if name else None
+    truth = read_mask(dataset, name) if name else None
     if answer.outline is None or truth is None:
         return 0, int(truth.sum()) if truth is not None else _pixels(answer)
     found = unpacked(answer.outline)
@@ -71,7 +71,8 @@ def _pixels(answer: ImageAnswer) -> int:
     return int(unpacked(answer.outline).sum()) if answer.outline is not None else 0
 
 
-def _read_mask(dataset: Dataset, name: str) -> NDArray[np.bool_]:
+def read_mask(dataset: Dataset, name: str) -> NDArray[np.bool_]:
+    """Return where the lesion lies, shape (rows, columns); raises InvalidDataset where the file cannot be read."""
     try:
         with Image.open(dataset.folder / name) as opened:
             return np.asarray(opened.convert("L")) > INSIDE

@@ -5,7 +5,7 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
@@ -15,7 +15,7 @@ from inference.analyser import BundleAnalyser
 from inference.runtime import ProviderPolicy
 from models.bundle import Bundle
 from triage.errors import InvalidDataset
-from validation.answers import HeaderReader, answer
+from validation.answers import HeaderReader, StudyAnswer, answer
 from validation.assumed_headers import require_known_modality
 from validation.dataset_description import DESCRIPTION_FILE
 from validation.datasets import load_dataset
@@ -67,7 +67,7 @@ def validate(
     """
     with written_whole(request.out, is_earlier_run) as unfinished:
         dataset = load_dataset(request.data)
-        _require_modality(request, dataset)
+        require_modality(request, dataset)
         measured = _measure(request, dataset, header_of, progress)
         document = as_object(measured)
         write_predictions(unfinished / PREDICTIONS_FILE, measured.answers, request.bundle.spec.active.threshold)
@@ -90,17 +90,23 @@ def _measure(
     request: ValidationRequest, dataset: Dataset, header_of: HeaderReader, progress: Callable[[int, int], None]
 ) -> Measured:
     bundle = request.bundle
-    overlap = training_overlap(bundle.folder, dataset)
-    unseen_by = overlap.folds if bundle.spec.members and not dataset.is_dicom else {}
-    policy = POLICIES[request.device]
-    analyser = BundleAnalyser((bundle,), policy, request.threads, with_members=bool(unseen_by))
+    members = unseen_by(bundle, dataset)
+    analyser = BundleAnalyser((bundle,), POLICIES[request.device], request.threads, with_members=bool(members))
     analyser.warm_up()
-    answers = []
+    answers: list[StudyAnswer] = []
     started = time.perf_counter()
     for study in dataset.studies:
-        answers.append(answer(study, dataset, bundle, analyser, header_of, unseen_by.get(study.patient)))
+        answers.append(answer(study, dataset, bundle, analyser, header_of, members.get(study.patient)))
         progress(len(answers), len(dataset.studies))
-    seconds = time.perf_counter() - started
+    return measured_of(request, dataset, answers, time.perf_counter() - started)
+
+
+def measured_of(
+    request: ValidationRequest, dataset: Dataset, answers: Sequence[StudyAnswer], seconds: float
+) -> Measured:
+    """Return all that `answers` to the studies of `dataset` show; raises InvalidDataset where a mask does not fit."""
+    bundle = request.bundle
+    overlap = training_overlap(bundle.folder, dataset)
     return Measured(
         bundle=bundle,
         dataset=dataset,
@@ -109,15 +115,25 @@ def _measure(
         overlap=overlap,
         located=located_figures(answers, dataset),
         dice=dice_figures(answers, dataset) if bundle.spec.segmentation else None,
-        out_of_fold=len({study.patient for study in dataset.studies} & unseen_by.keys()),
+        out_of_fold=len({study.patient for study in dataset.studies} & unseen_by(bundle, dataset).keys()),
         device=request.device,
         seconds=seconds,
         measured_at=request.at.isoformat(timespec="seconds"),
-        environment=_environment(request.threads, request.device),
+        environment=environment_of(request.threads, request.device),
     )
 
 
-def _require_modality(request: ValidationRequest, dataset: Dataset) -> None:
+def unseen_by(bundle: Bundle, dataset: Dataset) -> Mapping[str, int]:
+    """Return, for each patient that the bundle was cross-validated on, which of its networks did not see the patient.
+
+    Empty where the bundle has no such networks, and for DICOM files, whose patients are not those of the fold table.
+    """
+    if not bundle.spec.members or dataset.is_dicom:
+        return {}
+    return training_overlap(bundle.folder, dataset).folds
+
+
+def require_modality(request: ValidationRequest, dataset: Dataset) -> None:
     """Raise InvalidDataset when the whole set is of a kind that the model never sees; DICOM files speak for
     themselves."""
     description, accepted = dataset.description, request.bundle.spec.accepts.modalities
@@ -130,7 +146,7 @@ def _require_modality(request: ValidationRequest, dataset: Dataset) -> None:
         )
 
 
-def _environment(threads: int, device: str) -> dict[str, Json]:
+def environment_of(threads: int, device: str) -> dict[str, Json]:
     """Return what the figures were computed with; nothing that names the machine or its owner."""
     versions: dict[str, Json] = {name: version(name) for name in PACKAGES}
     return {
