@@ -10,6 +10,7 @@ from typing import NoReturn, TypeAlias
 from deploy.accounts import add_users
 from deploy.auditing import add_audit
 from deploy.drift_options import add_drift, add_queue
+from deploy.fetch_verb import add_fetch
 from deploy.model_verbs import add_models
 from deploy.statistics_options import add_statistics
 from triage.errors import AcuityError, PermanentError
@@ -76,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     add_queue(verbs, printing)
     add_audit(verbs, printing)
     add_users(verbs, printing)
+    add_fetch(verbs, printing, _later)
     return parser
 
 
