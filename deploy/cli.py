@@ -13,6 +13,7 @@ from deploy.auditing import add_audit
 from deploy.deidentifying import add_deidentify
 from deploy.delivering import add_deliveries
 from deploy.drift_options import add_drift, add_queue, add_surveillance
+from deploy.fetch_verb import add_fetch
 from deploy.gate_verbs import add_gate
 from deploy.model_verbs import add_models
 from deploy.rule_verbs import add_rules
@@ -89,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     add_storage(verbs, printing)
     add_deidentify(verbs, printing)
     add_rules(verbs, printing, _later)
+    add_fetch(verbs, printing, _later)
     return parser
 
 

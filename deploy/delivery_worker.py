@@ -9,13 +9,11 @@ import structlog
 from procrastinate import App
 
 from deploy.clock import SystemClock
-from deploy.dimse_services import add_commitment_tasks, committing_of, confirming
+from deploy.dimse_services import add_commitment_tasks, committing_of, confirming, sender_of
 from deploy.jobs import BackOff, open_queue, run_workers
 from deploy.process import process
-from deploy.settings import Settings
 from dicom_gateway.originals import DicomOriginalSender
 from dicom_gateway.results.writer import DicomReportWriter
-from dicom_gateway.sender import Destination, DicomSender
 from storage.database import DatabaseTransactions, connect
 from storage.work_queue import DELIVERY_QUEUE, DELIVERY_TASK, FORWARDING_TASK, REPORT_TASK, queue_of
 from triage.circuit_breaker import CircuitBreaker, GuardedSender
@@ -51,14 +49,6 @@ def run(options: argparse.Namespace) -> int:
         log.info("working", queue=DELIVERY_QUEUE, destinations=len(names), adopted=adopted)
         asyncio.run(run_workers(queue, queues))
     return 0
-
-
-def sender_of(settings: Settings) -> DicomSender:
-    """Return the way to every destination."""
-    destinations = tuple(
-        Destination(one.name, one.ae_title, one.host, one.port, one.send) for one in settings.file.destinations
-    )
-    return DicomSender(destinations, settings.file.dicom.ae_title)
 
 
 def add_tasks(queue: App, delivery: Delivery) -> None:

@@ -9,11 +9,16 @@ from deploy.settings import Settings
 from dicom_gateway.commitment import CommitmentService
 from dicom_gateway.committing import Committing
 from dicom_gateway.peers import Peer, PeerList
-from dicom_gateway.sender import DicomSender
+from dicom_gateway.procedure_steps import ProcedureStepService
+from dicom_gateway.querying import STUDY_ROOT_FIND, STUDY_ROOT_GET, STUDY_ROOT_MOVE, QueryService
+from dicom_gateway.sender import Destination, DicomSender
 from dicom_gateway.storing import Service
 from storage.commitments import CommitmentRows
+from storage.completion_signals import ProcedureStepRows
+from storage.queries import QueryRows
 from storage.work_queue import COMMITMENT_TASK, CONFIRMATION_TASK, DELIVERY_QUEUE
 
+PROCEDURE_STEP = "1.2.840.10008.3.1.2.3.3"
 STORAGE_COMMITMENT = "1.2.840.10008.1.20.1"
 
 
@@ -22,9 +27,21 @@ def peers_of(settings: Settings) -> PeerList:
     return PeerList(tuple(Peer(one.ae_title, one.host, one.port, one.may_query) for one in settings.file.dicom.peers))
 
 
+def sender_of(settings: Settings) -> DicomSender:
+    """Return the way to every destination."""
+    destinations = tuple(
+        Destination(one.name, one.ae_title, one.host, one.port, one.send) for one in settings.file.destinations
+    )
+    return DicomSender(destinations, settings.file.dicom.ae_title)
+
+
 def services_of(settings: Settings, engine: Engine) -> dict[str, Service]:
     """Return what the receiver answers beside C-STORE and C-ECHO, by SOP class."""
-    peers, services = peers_of(settings), dict[str, Service]()
+    peers = peers_of(settings)
+    services: dict[str, Service] = {PROCEDURE_STEP: ProcedureStepService(peers, ProcedureStepRows(engine))}
+    if any(one.may_query for one in peers.peers):
+        querying = QueryService(peers, QueryRows(engine), sender_of(settings))
+        services |= dict.fromkeys((STUDY_ROOT_FIND, STUDY_ROOT_GET, STUDY_ROOT_MOVE), querying)
     is_offered = settings.file.dicom.storage_commitment
     if is_offered or confirming(settings):
         services[STORAGE_COMMITMENT] = CommitmentService(peers, CommitmentRows(engine), is_offered)

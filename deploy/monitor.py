@@ -5,7 +5,7 @@ import asyncio
 import threading
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from sqlalchemy import Engine
@@ -13,14 +13,17 @@ from sqlalchemy import Engine
 from deploy.bundles import offers_of
 from deploy.clock import SystemClock
 from deploy.drift_watch import look_and_keep
+from deploy.fetching import ask_for_counts, sources_of
 from deploy.jobs import open_queue, take_up_lost_jobs
 from deploy.process import process
 from deploy.receive import receiving_of
 from deploy.settings import Settings
 from deploy.storing import retention_of
+from storage.completion_signals import longest_silences
 from storage.database import DatabaseTransactions, connect
 from storage.retention import Retention
 from triage.errors import StoreUnavailable
+from triage.quiet_time import QuietBounds, learned_quiet_period
 from triage.reader_work import ReaderWork
 from triage.workflow import Receiving
 
@@ -28,9 +31,11 @@ log = structlog.get_logger(__name__)
 
 COMPLETION_POLL_S = 0.1
 EXPIRY_POLL_S = 1.0
+COUNTS_POLL_S = 0.5
 LOST_JOBS_POLL_S = 5.0
 RETENTION_POLL_S = 3600.0
 PAUSE_AFTER_FAILURE_S = 1.0
+SILENCES_POLL_S = 60.0
 MODELS_POLL_S = 2.0
 """How often the registry is asked which models are active: what they need says when a study is complete."""
 
@@ -40,7 +45,13 @@ def run(options: argparse.Namespace) -> int:
     with process(options, "monitor") as own:
         engine = connect(own.database_url)
         receiving = receiving_of(own.settings, engine)
-        closer = threading.Thread(target=_close_quiet_studies, args=(receiving, engine, own.stop), name="completion")
+        completeness = own.settings.file.completeness
+        bounds = QuietBounds(
+            timedelta(seconds=completeness.shortest_quiet_period_s),
+            timedelta(seconds=completeness.longest_quiet_period_s),
+        )
+        watching = (receiving, engine, bounds, own.stop)
+        closer = threading.Thread(target=_close_quiet_studies, args=watching, name="completion")
         work = ReaderWork(DatabaseTransactions(connect(own.database_url)), SystemClock(), own.settings.target_times)
         expiry = threading.Thread(target=_end_what_expired, args=(work, own.stop), name="expiry")
         retention = retention_of(own.settings, engine)
@@ -48,24 +59,36 @@ def run(options: argparse.Namespace) -> int:
         drift = threading.Thread(
             target=_watch_drift, args=(connect(own.database_url), own.settings, own.stop), name="drift"
         )
-        for thread in (closer, expiry, remover, drift):
+        counting = (own.settings, connect(own.database_url), own.stop)
+        counter = threading.Thread(target=_ask_for_counts, args=counting, name="counts")
+        threads = (closer, expiry, remover, drift, counter)
+        for thread in threads:
             thread.start()
         try:
             asyncio.run(_take_up_lost_jobs(own.database_url, own.stop))
         finally:
             # A lost database ends this process, and whoever supervises it starts the next one.
             own.stop.set()
-            for thread in (closer, expiry, remover, drift):
+            for thread in threads:
                 thread.join()
     return 0
 
 
-def _close_quiet_studies(receiving: Receiving, engine: Engine, stop: threading.Event) -> None:
-    asked = time.monotonic()
+def with_learned_silences(receiving: Receiving, engine: Engine, bounds: QuietBounds) -> Receiving:
+    """Return the same with the quiet periods of the scanners that enough is known of by now."""
+    learned = {title: learned_quiet_period(one, bounds) for title, one in longest_silences(engine).items()}
+    periods = {title: period for title, period in learned.items() if period is not None}
+    return replace(receiving, rule=replace(receiving.rule, learned_quiet_periods=periods))
+
+
+def _close_quiet_studies(receiving: Receiving, engine: Engine, bounds: QuietBounds, stop: threading.Event) -> None:
+    asked, learnt = time.monotonic(), -SILENCES_POLL_S
     while not stop.wait(COMPLETION_POLL_S):
         try:
             if time.monotonic() - asked >= MODELS_POLL_S:
                 receiving, asked = replace(receiving, offers=offers_of(engine)), time.monotonic()
+            if time.monotonic() - learnt >= SILENCES_POLL_S:
+                receiving, learnt = with_learned_silences(receiving, engine, bounds), time.monotonic()
             closed = receiving.close_quiet_studies()
         except StoreUnavailable:
             log.warning("database_away")
@@ -76,6 +99,17 @@ def _close_quiet_studies(receiving: Receiving, engine: Engine, stop: threading.E
         else:
             if closed:
                 log.info("studies_complete", count=len(closed))
+
+
+def _ask_for_counts(settings: Settings, engine: Engine, stop: threading.Event) -> None:
+    while sources_of(settings) and not stop.wait(COUNTS_POLL_S):
+        try:
+            ask_for_counts(settings, engine)
+        except StoreUnavailable:
+            stop.wait(PAUSE_AFTER_FAILURE_S)
+        except Exception:
+            log.exception("counting_failed")
+            stop.wait(PAUSE_AFTER_FAILURE_S)
 
 
 def _end_what_expired(work: ReaderWork, stop: threading.Event) -> None:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from deploy.bundles import register_found
-from deploy.delivery_worker import sender_of
+from deploy.dimse_services import sender_of
 from deploy.opened import opened_database
 from deploy.serving import active_models
 from deploy.settings import Settings, read_settings

@@ -29,6 +29,9 @@ class PeerSection(_Section):
     ae_title: AeTitle = Field(description="AE title that the system calls with")
     host: str = Field(description="address that the system calls from")
     port: Port = Field(0, description="DICOM port of the system, for commitment reports and C-MOVE; 0: it has none")
+    answers_queries: bool = Field(
+        False, description="ask the system by C-FIND how many images a study has, and fetch from it by C-MOVE"
+    )
     may_query: bool = Field(
         False, description="the system may ask by C-FIND, and get by C-GET and C-MOVE, what is here"
     )
@@ -92,6 +95,10 @@ class CompletenessSection(_Section):
     settle_period_s: float = Field(
         0.3, ge=0, description="seconds without a new instance once the needed series is whole and released"
     )
+    shortest_quiet_period_s: float = Field(
+        2.0, gt=0, description="seconds that a quiet period learned from a scanner's own silences has at least"
+    )
+    longest_quiet_period_s: float = Field(60.0, gt=0, description="seconds that a learned quiet period has at most")
 
 
 class TargetSection(_Section):

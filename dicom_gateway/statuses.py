@@ -23,7 +23,6 @@ class ServiceStatus(IntEnum):
     """What a peer is told that asked for something else than to store."""
 
     DONE = 0x0000
-    ATTRIBUTE_LIST_ERROR = 0x0107
     INVALID_ATTRIBUTE_VALUE = 0x0106
     PROCESSING_FAILED = 0x0110
     DUPLICATE_INSTANCE = 0x0111
@@ -33,6 +32,7 @@ class ServiceStatus(IntEnum):
     UNRECOGNISED = 0x0211
     RESOURCE_LIMITATION = 0x0213
     QUERY_OUT_OF_RESOURCES = 0xA700
+    SUBOPERATIONS_FAILED = 0xA702
     MOVE_DESTINATION_UNKNOWN = 0xA801
     IDENTIFIER_DOES_NOT_MATCH = 0xA900
     SOME_FAILED = 0xB000

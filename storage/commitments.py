@@ -8,15 +8,13 @@ from uuid import uuid4
 from sqlalchemy import ColumnElement, Engine, Update, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from storage.completion_signals import announce
 from storage.schema import instances
 from storage.schema_of_announcements import announced_instances, commitment_requests, confirmations
 from storage.transaction import transaction
 from storage.work_queue import JobRows
 from triage.commitment import Commitment, Reference
 from triage.completion import CompletionSignal
-
-_MOST_AT_ONCE = 5000
-"""Rows in one statement; PostgreSQL takes 65,535 parameters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +47,12 @@ class CommitmentRows:
         """Keep a request with its references and the job that reports on it; the same again is reported again."""
         values = {"ae_title": ae_title, "transaction_uid": transaction_uid, "host": host, "state": "planned"}
         request = insert(commitment_requests).values(**values, requested_at=func.now())
-        named = [
-            {
-                "signal": CompletionSignal.STORAGE_COMMITMENT.value,
-                "announcement": _announcement(ae_title, transaction_uid),
-                "sop_instance_uid": one.sop_instance_uid,
-                "sop_class_uid": one.sop_class_uid,
-            }
-            for one in references
-        ]
         with transaction(self.engine) as connection:
             keys = ["ae_title", "transaction_uid"]
             connection.execute(request.on_conflict_do_update(index_elements=keys, set_={"state": "planned"}))
-            for start in range(0, len(named), _MOST_AT_ONCE):
-                adding = insert(announced_instances).values(named[start : start + _MOST_AT_ONCE])
-                connection.execute(adding.on_conflict_do_nothing())
+            announce(
+                connection, CompletionSignal.STORAGE_COMMITMENT, _announcement(ae_title, transaction_uid), references
+            )
             JobRows(connection).defer_commitment(ae_title, transaction_uid)
 
     def to_report(self, ae_title: str, transaction_uid: str) -> tuple[Reference, ...]:

@@ -8,8 +8,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 
+from storage.completion_signals import announcements_of
 from storage.rows import from_json, to_json
 from storage.schema import associations, instance_conflicts, instances, studies
+from triage.completion import Announcement, CompletionSignal
 from triage.errors import UnknownStudy
 from triage.findings import AiState
 from triage.identifiers import Sha256, StudyInstanceUid
@@ -108,6 +110,9 @@ class StudyRows:
         query = select(instances.c.source_ae_title).distinct().where(instances.c.study_instance_uid == uid)
         return tuple(sorted(title for title in self.connection.scalars(query) if title))
 
+    def announcements_of(self, uid: StudyInstanceUid) -> tuple[Announcement, ...]:
+        return announcements_of(self.connection, uid)
+
 
 def study_from_row(row: Row[Any]) -> Study:
     """Return the domain value of one row of `studies`."""
@@ -126,6 +131,7 @@ def study_from_row(row: Row[Any]) -> Study:
         complete_at=row.complete_at,
         triaged_at=row.triaged_at,
         delivered_at=row.delivered_at,
+        completed_by=row.completed_by and CompletionSignal(row.completed_by),
     )
 
 

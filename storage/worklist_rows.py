@@ -94,6 +94,7 @@ class WorklistRow:
             "complete_at": _iso(study.complete_at),
             "triaged_at": _iso(study.triaged_at),
             "delivered_at": _iso(study.delivered_at),
+            "completed_by": study.completed_by and study.completed_by.value,
             "findings": [_finding_object(finding) for finding in self.findings],
         }
 

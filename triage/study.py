@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from triage.completion import CompletionSignal
 from triage.errors import StatusNotAllowed
 from triage.findings import AiState
 from triage.identifiers import SeriesInstanceUid, Sha256, SopInstanceUid, StudyInstanceUid
@@ -163,6 +164,7 @@ class Study:
     complete_at: datetime | None = None
     triaged_at: datetime | None = None
     delivered_at: datetime | None = None
+    completed_by: CompletionSignal | None = None
 
     def moved_to(self, status: StudyStatus) -> "Study":
         """Return the study in `status`.
@@ -179,4 +181,11 @@ class Study:
         if self.status is StudyStatus.RECEIVING:
             return replace(self, last_instance_at=at)
         reopened = self.moved_to(StudyStatus.RECEIVING)
-        return replace(reopened, revision=self.revision + 1, last_instance_at=at, complete_at=None, delivered_at=None)
+        return replace(
+            reopened,
+            revision=self.revision + 1,
+            last_instance_at=at,
+            complete_at=None,
+            delivered_at=None,
+            completed_by=None,
+        )

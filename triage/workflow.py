@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from triage.completion import CompletionSignal, announced_completion
 from triage.errors import (
     DestinationPaused,
     DestinationUnavailable,
@@ -110,7 +111,8 @@ class Receiving:
     def _close(self, uid: StudyInstanceUid) -> bool:
         with self.transactions.begin() as records:
             study = records.studies.get(uid)
-            if study.status is not StudyStatus.RECEIVING or not self._is_complete(study, records):
+            signal = self._signal(study, records) if study.status is StudyStatus.RECEIVING else None
+            if signal is None:
                 return False
             series = records.studies.series_of(uid) if self.router else ()
             sources = records.studies.sources_of(uid)
@@ -120,7 +122,8 @@ class Receiving:
             if records.studies.get(uid) != study:
                 return False
             study = raised_by_rules(study, routing, self.targets)
-            records.studies.save(replace(study.moved_to(StudyStatus.COMPLETE), complete_at=self.clock.now()))
+            complete = replace(study.moved_to(StudyStatus.COMPLETE), complete_at=self.clock.now(), completed_by=signal)
+            records.studies.save(complete)
             if routing != Routing():
                 records.routing.record(uid, study.revision, routing, self.clock.now())
             for destination in routing.send_original:
@@ -128,14 +131,18 @@ class Receiving:
             records.queue.defer_triage(uid, study.revision, study.priority)
         return True
 
-    def _is_complete(self, study: Study, records: Records) -> bool:
-        quiet = self.clock.now() - study.last_instance_at
-        if quiet >= self.rule.quiet_period:
-            return True
-        if quiet < self.rule.settle_period or records.studies.open_associations(study.study_instance_uid):
-            return False
-        series = records.studies.series_of(study.study_instance_uid)
-        return any(select_series(series, offer.acceptance).chosen for offer in self.offers)
+    def _signal(self, study: Study, records: Records) -> CompletionSignal | None:
+        """Return the signal by which the study is complete now, None where none says so."""
+        uid, quiet = study.study_instance_uid, self.clock.now() - study.last_instance_at
+        is_settled = quiet >= self.rule.settle_period and not records.studies.open_associations(uid)
+        signal = announced_completion(records.studies.announcements_of(uid), is_settled)
+        if signal is None and quiet >= self.rule.shortest_quiet_period:
+            signal = self.rule.quiet_signal(quiet, records.studies.sources_of(uid))
+        if signal is not None or not is_settled:
+            return signal
+        series = records.studies.series_of(uid)
+        is_whole = any(select_series(series, offer.acceptance).chosen for offer in self.offers)
+        return CompletionSignal.NEEDED_SERIES if is_whole else None
 
     def _arrived(self, instance: ReceivedInstance) -> Study:
         now = self.clock.now()

@@ -85,6 +85,7 @@ class StudyFacts(BaseModel):
     complete_at: datetime | None
     triaged_at: datetime | None
     delivered_at: datetime | None
+    completed_by: str | None = None
     band: str
     own_band: str
     is_open: bool

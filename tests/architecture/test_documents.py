@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dicom_gateway.statuses import StoreStatus
+from dicom_gateway.statuses import ServiceStatus, StoreStatus
 from models.lifecycle import ALLOWED, ModelState
 from models.triage_spec import Aggregation, Preparation, TriageSpec
 from tests.architecture.settings_tree import all_settings
@@ -20,6 +20,12 @@ def test_the_conformance_statement_lists_every_status_that_the_receiver_answers_
     stated = {row[0]: row[1] for row in table_under("## Statuses that the receiver answers", _read("conformance.md"))}
 
     assert stated == {f"{status:04X}H": status.name for status in StoreStatus}
+
+
+def test_the_conformance_statement_lists_every_status_of_the_other_services():
+    page = _read("conformance.md")
+
+    require_none([f"{one:04X}H {one.name}" for one in ServiceStatus if f"| {one:04X}H | {one.name} |" not in page])
 
 
 def test_the_operations_guide_lists_every_setting_with_its_default():

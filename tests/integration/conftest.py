@@ -90,12 +90,14 @@ def start_receiver(receiving: Receiving, engine: Engine, tmp_path: Path) -> Iter
 def dcmtk() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run one of DCMTK's tools (pynetdicom installs scripts of the same names, so only /usr/bin is searched)."""
 
-    def run(tool: str, *arguments: object, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    def run(
+        tool: str, *arguments: object, timeout: float = 60, folder: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
         path = shutil.which(tool, path="/usr/bin:/usr/local/bin:/bin")
         if path is None:
             pytest.skip(f"DCMTK's {tool} is not installed (tests/install_peers.sh needs apt-get)")
         return subprocess.run(
-            [path, *map(str, arguments)], capture_output=True, text=True, timeout=timeout, check=False
+            [path, *map(str, arguments)], capture_output=True, text=True, timeout=timeout, check=False, cwd=folder
         )
 
     return run

@@ -128,7 +128,7 @@ class _SuiteRun:
             "test_set_uses": asdict(uses_of(request.ledger, self._dataset.digest)),
             "n_answers_kept": self._asker.n_kept,
             "measured_at": use.at,
-            "environment": environment_of(measured.threads),
+            "environment": environment_of(measured.threads, measured.device),
         }
         _write(measured.out / REPORT_FILE, suite_html(document))
         _write(measured.out / RESULT_FILE, json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

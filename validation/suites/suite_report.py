@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from validation.report import NOTICE, STYLE
+from validation.page import STYLE
+from validation.report import NOTICE
 
 Document = Mapping[str, Any]
 """What `suite.json` says; read here and nowhere else, so that page and file cannot differ."""

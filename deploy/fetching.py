@@ -1,0 +1,53 @@
+"""`acuity fetch`, and the counts of sources that the monitor asks for."""
+
+import argparse
+import json
+import sys
+
+import structlog
+from sqlalchemy import Engine
+
+from deploy.dimse_services import sender_of
+from deploy.settings import Settings, read_settings
+from dicom_gateway.asking import count_at, fetch
+from dicom_gateway.sender import Destination
+from storage.completion_signals import keep_count, uncounted_studies
+from triage.errors import DestinationRefused, DestinationUnavailable, InvalidSetting
+
+log = structlog.get_logger(__name__)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Have a source send a study here, and print how much of it came."""
+    settings = read_settings(options.config)
+    known = sources_of(settings)
+    if options.source not in known:
+        raise InvalidSetting(
+            f"--from {options.source}: no peer with answers_queries, known: {', '.join(known) or 'none'}"
+        )
+    done = fetch(sender_of(settings), known[options.source], options.uid)
+    answer = {"study_instance_uid": options.uid, "completed": done.completed, "failed": done.failed}
+    sys.stdout.write(json.dumps(answer, indent=None if options.json else 2) + "\n")
+    return 1 if done.failed or not done.completed else 0
+
+
+def sources_of(settings: Settings) -> dict[str, Destination]:
+    """Return the peers that may be asked, by AE title."""
+    asked = (one for one in settings.file.dicom.peers if one.answers_queries and one.port)
+    return {one.ae_title: Destination(one.ae_title, one.ae_title, one.host, one.port, frozenset()) for one in asked}
+
+
+def ask_for_counts(settings: Settings, engine: Engine) -> None:
+    """Ask the sources of the studies that have settled how many images there are, once after each last image.
+
+    Raises:
+        StoreUnavailable: the database does not answer.
+    """
+    sources = sources_of(settings)
+    for uid, ae_title in uncounted_studies(engine, list(sources)):
+        count = None
+        try:
+            count = count_at(sender_of(settings), sources[ae_title], uid)
+        except (DestinationUnavailable, DestinationRefused) as error:
+            log.warning("source_not_counted", source=ae_title, reason=str(error))
+        keep_count(engine, uid, ae_title, count)
