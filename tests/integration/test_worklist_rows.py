@@ -24,7 +24,7 @@ NOBODY = StudyHeader("", patient_name="Doe^Jane", patient_id="4711", study_descr
 
 CONTRACT = {
     "study_instance_uid", "status", "revision", "priority", "deadline", "ai_state", "reason", "instances",
-    "received_at", "complete_at", "triaged_at", "delivered_at", "findings",
+    "received_at", "complete_at", "triaged_at", "delivered_at", "completed_by", "findings",
 }  # fmt: skip
 CONTRACT_OF_FINDING = {
     "code", "meaning", "probability", "threshold", "flagged", "model", "model_digest", "regions",
