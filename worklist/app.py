@@ -59,7 +59,7 @@ def create_app(services: WorklistServices, settings: WebSettings) -> FastAPI:
     app.state.authenticator = Authenticator(services.accounts, services.clock, settings.session_lifetime)
     app.state.noting = Noting(services.audit, services.clock)
     app.state.live = LiveChanges(services.changes)
-    for module in (session, listing, work, images, events, audit, validations, deliveries, operations):
+    for module in (session, listing, work, images, events, alarms, audit, validations, deliveries, operations):
         app.include_router(module.router)
     if services.dicomweb is not None:
         for module in (dicomweb_search, dicomweb_retrieve, dicomweb_store):
