@@ -27,6 +27,7 @@ from worklist.noting import Noting
 from worklist.page_files import serve_page, static_folder
 from worklist.ports import WorklistServices
 from worklist.routes import (
+    alarms,
     audit,
     deliveries,
     dicomweb_retrieve,
