@@ -13,8 +13,11 @@ from storage.accounts import AccountRows
 from storage.audit import AuditTrail
 from storage.change_feed import ChangeListener
 from storage.database import DatabaseTransactions, connect
+from storage.gateway import GatewayReader
 from storage.images import ImageFiles
 from storage.incidents import IncidentReader
+from storage.model_registry import ModelRows
+from storage.saved_views import SavedViews
 from storage.worklist_rows import WorklistReader
 from storage.workload import WorkloadReader
 from triage.reader_work import ReaderWork
@@ -47,6 +50,9 @@ def services_on(engine: Engine, settings: Settings) -> WorklistServices:
         audit=AuditTrail(engine),
         files=ImageFiles(engine),
         frames=FrameReader(),
+        views=SavedViews(engine),
+        gateway=GatewayReader(engine),
+        models=ModelRows(engine),
         localising=localising_models(settings),
     )
 
@@ -60,4 +66,11 @@ def web_settings(settings: Settings) -> WebSettings:
     """Return what the administrator decided about the page."""
     web = settings.file.web
     hosts = (*LOOPBACK_HOSTS, web.host, *web.allowed_hosts)
-    return WebSettings(https=web.https, allowed_hosts=hosts, viewer_url=web.viewer_url)
+    return WebSettings(
+        https=web.https,
+        allowed_hosts=hosts,
+        viewer_url=web.viewer_url,
+        data_folder=settings.home,
+        kept_free_bytes=int(settings.file.storage.min_free_gb * 1e9),
+        destinations={one.name: f"{one.ae_title} at {one.host}:{one.port}" for one in settings.file.destinations},
+    )

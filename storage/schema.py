@@ -130,6 +130,7 @@ associations = Table(
     Column("closed_at", _MOMENT),
     Column("outcome", Text, nullable=False),
     Index("associations_open", "association_id", postgresql_where=text("closed_at IS NULL")),
+    Index("associations_by_time", "opened_at"),
 )
 
 analyses = Table(
@@ -286,4 +287,12 @@ audit_events = Table(
     Column("previous", Text, nullable=False),
     Column("digest", Text, nullable=False),
     Index("audit_events_of_study", "study_instance_uid", "number"),
+)
+
+saved_views = Table(
+    "saved_views",
+    metadata,
+    Column("account", Text, ForeignKey("accounts.name", ondelete="CASCADE"), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("filters", JSONB, nullable=False),
 )

@@ -25,7 +25,7 @@ from worklist.live import LiveChanges
 from worklist.noting import Noting
 from worklist.page_files import serve_page, static_folder
 from worklist.ports import WorklistServices
-from worklist.routes import audit, events, images, listing, operations, session, work
+from worklist.routes import administration, audit, events, images, listing, operations, session, views, work
 from worklist.settings import WebSettings
 
 _GZIP_FROM_BYTES = 1000
@@ -45,7 +45,7 @@ def create_app(services: WorklistServices, settings: WebSettings) -> FastAPI:
     app.state.authenticator = Authenticator(services.accounts, services.clock, settings.session_lifetime)
     app.state.noting = Noting(services.audit, services.clock)
     app.state.live = LiveChanges(services.changes)
-    for module in (session, listing, work, images, events, audit, operations):
+    for module in (session, listing, work, images, events, audit, views, administration, operations):
         app.include_router(module.router)
     serve_page(app, static_folder())
     _answer_errors(app)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from models.lifecycle import RegisteredModel
 from triage.audit import Actor, AuditEvent, AuditRecord
 from triage.findings import AiState, Analysis, Finding
 from triage.identifiers import SeriesInstanceUid, SopInstanceUid, StudyInstanceUid
@@ -335,6 +336,33 @@ class Workload(Protocol):
         """Return when the database answered; raises StoreUnavailable."""
 
 
+class SavedViews(Protocol):
+    """The filters that people keep under a name, each their own."""
+
+    def of(self, account: str) -> Mapping[str, Mapping[str, str]]:
+        """Return the account's views by name, in the order of the names."""
+
+    def keep(self, account: str, name: str, filters: Mapping[str, str]) -> None:
+        """Keep `filters`, in the place of an earlier view of that name; raises ActNotPossible at the hundredth."""
+
+    def forget(self, account: str, name: str) -> None: ...
+
+
+class Gateway(Protocol):
+    """What the gateway does; the rows are what `worklist.administration` shows of them."""
+
+    def senders(self, since: datetime) -> Sequence[object]: ...
+
+    def destinations(self) -> Sequence[object]: ...
+
+
+class InstalledModels(Protocol):
+    """The registry of models."""
+
+    def all(self) -> Sequence[RegisteredModel]:
+        """Return every model by task and name, the newest of a name last."""
+
+
 @dataclass(frozen=True, slots=True)
 class WorklistServices:
     """Everything that the web application works with."""
@@ -349,5 +377,8 @@ class WorklistServices:
     audit: AuditTrail
     files: ImageFiles
     frames: Frames
+    views: SavedViews
+    gateway: Gateway
+    models: InstalledModels
     localising: frozenset[str]
     """The models whose display policy lets the page show where they see something."""

@@ -22,6 +22,7 @@ class Permission(StrEnum):
     SEE_IMAGES = "see_images"
     SEE_INCIDENTS = "see_incidents"
     HANDLE_INCIDENTS = "handle_incidents"
+    SEE_OPERATIONS = "see_operations"
     READ_STUDIES = "read_studies"
     LEAD_READING = "lead_reading"
     SEE_AUDIT = "see_audit"
@@ -35,7 +36,9 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.VIEWER: _VIEWS,
     Role.READER: _READS,
     Role.LEAD: _LEADS,
-    Role.OPERATOR: frozenset({Permission.SEE_LIST, Permission.SEE_INCIDENTS, Permission.HANDLE_INCIDENTS}),
+    Role.OPERATOR: frozenset(
+        {Permission.SEE_LIST, Permission.SEE_INCIDENTS, Permission.HANDLE_INCIDENTS, Permission.SEE_OPERATIONS}
+    ),
     Role.ADMIN: frozenset(Permission),
     Role.AUDITOR: frozenset({Permission.SEE_INCIDENTS, Permission.SEE_AUDIT}),
 }

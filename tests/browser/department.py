@@ -17,8 +17,11 @@ from storage.accounts import AccountRows
 from storage.audit import AuditTrail
 from storage.change_feed import ChangeListener
 from storage.database import DatabaseTransactions
+from storage.gateway import GatewayReader
 from storage.images import ImageFiles
 from storage.incidents import IncidentReader
+from storage.model_registry import ModelRows
+from storage.saved_views import SavedViews
 from storage.worklist_rows import WorklistReader
 from storage.workload import WorkloadReader
 from triage.findings import (
@@ -281,6 +284,9 @@ def services_on(engine: Engine) -> WorklistServices:
         audit=AuditTrail(engine),
         files=ImageFiles(engine),
         frames=FrameReader(),
+        views=SavedViews(engine),
+        gateway=GatewayReader(engine),
+        models=ModelRows(engine),
         localising=frozenset({ICH.name}),
     )
 
