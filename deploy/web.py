@@ -17,8 +17,11 @@ from storage.change_feed import ChangeListener
 from storage.database import DatabaseTransactions, connect
 from storage.deliveries import DeliveryLedger
 from storage.evidence import EvidenceRows
+from storage.gateway import GatewayReader
 from storage.images import ImageFiles
 from storage.incidents import IncidentReader
+from storage.model_registry import ModelRows
+from storage.saved_views import SavedViews
 from storage.worklist_rows import WorklistReader
 from storage.workload import WorkloadReader
 from triage.reader_work import ReaderWork
@@ -55,6 +58,9 @@ def services_on(engine: Engine, settings: Settings) -> WorklistServices:
         frames=frames,
         evidence=EvidenceRows(engine),
         deliveries=DeliveryLedger(engine),
+        views=SavedViews(engine),
+        gateway=GatewayReader(engine),
+        models=ModelRows(engine),
         localising=localising_models(settings),
         dicomweb=dicomweb_on(engine, settings, frames),
     )
@@ -69,4 +75,11 @@ def web_settings(settings: Settings) -> WebSettings:
     """Return what the administrator decided about the page."""
     web = settings.file.web
     hosts = (*LOOPBACK_HOSTS, web.host, *web.allowed_hosts)
-    return WebSettings(https=web.https, allowed_hosts=hosts, viewer_url=web.viewer_url)
+    return WebSettings(
+        https=web.https,
+        allowed_hosts=hosts,
+        viewer_url=web.viewer_url,
+        data_folder=settings.home,
+        kept_free_bytes=int(settings.file.storage.min_free_gb * 1e9),
+        destinations={one.name: f"{one.ae_title} at {one.host}:{one.port}" for one in settings.file.destinations},
+    )

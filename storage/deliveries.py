@@ -32,11 +32,11 @@ _LIST = text(f"""
 _DESTINATIONS = text(f"""
     SELECT coalesce(c.destination, d.destination) AS name, coalesce(c.failures, 0) AS failures, c.retry_at,
            coalesce(c.last_error, '') AS last_error, coalesce(d.planned, 0) AS planned,
-           coalesce(d.delivered, 0) AS delivered, coalesce(d.refused, 0) AS refused
+           coalesce(d.delivered, 0) AS delivered, coalesce(d.refused, 0) AS refused, d.last_delivered_at
     FROM destination_circuits c FULL JOIN (
         SELECT destination, count(*) FILTER (WHERE state = 'planned') AS planned,
                count(*) FILTER (WHERE state = 'delivered') AS delivered,
-               count(*) FILTER (WHERE state = 'refused') AS refused
+               count(*) FILTER (WHERE state = 'refused') AS refused, max(delivered_at) AS last_delivered_at
         FROM ({_EVERY}) AS every GROUP BY destination
     ) AS d USING (destination) ORDER BY name
 """)
@@ -91,6 +91,7 @@ class DestinationState:
     planned: int
     delivered: int
     refused: int
+    last_delivered_at: datetime | None
 
     def as_object(self) -> dict[str, Any]:
         """Return the state as JSON."""

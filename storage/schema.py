@@ -131,6 +131,7 @@ associations = Table(
     Column("closed_at", MOMENT),
     Column("outcome", Text, nullable=False),
     Index("associations_open", "association_id", postgresql_where=text("closed_at IS NULL")),
+    Index("associations_by_time", "opened_at"),
 )
 
 analyses = Table(
@@ -325,4 +326,12 @@ routings = Table(
     Column("revision", Integer, primary_key=True),
     Column("decided_at", MOMENT, nullable=False),
     Column("routing", JSONB, nullable=False),
+)
+
+saved_views = Table(
+    "saved_views",
+    metadata,
+    Column("account", Text, ForeignKey("accounts.name", ondelete="CASCADE"), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("filters", JSONB, nullable=False),
 )

@@ -27,6 +27,7 @@ from worklist.noting import Noting
 from worklist.page_files import serve_page, static_folder
 from worklist.ports import WorklistServices
 from worklist.routes import (
+    administration,
     alarms,
     audit,
     deliveries,
@@ -39,6 +40,7 @@ from worklist.routes import (
     operations,
     session,
     validations,
+    views,
     work,
 )
 from worklist.settings import WebSettings
@@ -60,7 +62,8 @@ def create_app(services: WorklistServices, settings: WebSettings) -> FastAPI:
     app.state.authenticator = Authenticator(services.accounts, services.clock, settings.session_lifetime)
     app.state.noting = Noting(services.audit, services.clock)
     app.state.live = LiveChanges(services.changes)
-    for module in (session, listing, work, images, events, alarms, audit, validations, deliveries, operations):
+    listed = (session, listing, work, images, events, alarms, audit, validations, deliveries, views, administration)
+    for module in (*listed, operations):
         app.include_router(module.router)
     if services.dicomweb is not None:
         for module in (dicomweb_search, dicomweb_retrieve, dicomweb_store):

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from models.evidence import EvidenceKind, MeasuredRun, ReachedVerdict
 from triage.audit import Actor, AuditEvent, AuditRecord
 from triage.findings import AiState, Analysis, Finding
 from triage.identifiers import SeriesInstanceUid, SopInstanceUid, StudyInstanceUid
@@ -15,7 +14,7 @@ from triage.reader_work import ReaderWork
 from triage.reading import Act, Reading, Work
 from triage.selection import Refusal
 from triage.study import Series, Study
-from triage.surveillance import Disposition, KeptAlarm
+from worklist.administration_ports import Alarms, DeliveryLedger, Evidence, Gateway, InstalledModels, SavedViews
 from worklist.dicomweb.ports import DicomWebServices
 
 
@@ -303,30 +302,6 @@ class Incidents(Protocol):
         """Keep that somebody has "acknowledged", "closed" or "reopened" an incident; raises ActNotPossible."""
 
 
-class DeliveryLedger(Protocol):
-    """Every delivery of results and originals; rows as `worklist.routes.deliveries` shows them."""
-
-    def newest(self, most: int, failed: bool = False, destination: str = "") -> Sequence[object]: ...
-
-    def destinations(self) -> Sequence[object]: ...
-
-    def replay(self, destination: str, uid: str, actor: Actor, at: datetime) -> int:
-        """Plan again what was refused, and return how many; raises ActNotPossible."""
-
-
-class Alarms(Protocol):
-    """What the drift monitor noticed; those that change an alarm raise ActNotPossible."""
-
-    def all(self, only_open: bool = False) -> Sequence[KeptAlarm]:
-        """Return the alarms, newest first; with `only_open` those that are not closed."""
-
-    def acknowledge(self, number: int, actor: Actor, at: datetime) -> KeptAlarm: ...
-
-    def assign(self, number: int, owner: str, actor: Actor, at: datetime) -> KeptAlarm: ...
-
-    def close(self, number: int, how: Disposition, actor: Actor, at: datetime) -> KeptAlarm: ...
-
-
 class StageTimes(Protocol):
     """How long one stage took over the last hour, in seconds."""
 
@@ -362,19 +337,6 @@ class Workload(Protocol):
         """Return when the database answered; raises StoreUnavailable."""
 
 
-class Evidence(Protocol):
-    """Validation runs and verdicts."""
-
-    def runs(self, limit: int) -> Sequence[tuple[int, MeasuredRun]]:
-        """Return the newest runs with their numbers, newest first."""
-
-    def verdicts(self, limit: int) -> Sequence[tuple[int, ReachedVerdict]]:
-        """Return the newest verdicts with their numbers, newest first."""
-
-    def report(self, kind: EvidenceKind, number: int) -> str | None:
-        """Return the HTML page of one run or verdict, None where there is no such number."""
-
-
 @dataclass(frozen=True, slots=True)
 class WorklistServices:
     """Everything that the web application works with."""
@@ -392,6 +354,9 @@ class WorklistServices:
     frames: Frames
     evidence: Evidence
     deliveries: DeliveryLedger
+    views: SavedViews
+    gateway: Gateway
+    models: InstalledModels
     localising: frozenset[str]
     """The models whose display policy lets the page show where they see something."""
     dicomweb: DicomWebServices | None = None

@@ -23,6 +23,7 @@ class Permission(StrEnum):
     STORE_IMAGES = "store_images"
     SEE_INCIDENTS = "see_incidents"
     HANDLE_INCIDENTS = "handle_incidents"
+    SEE_OPERATIONS = "see_operations"
     READ_STUDIES = "read_studies"
     LEAD_READING = "lead_reading"
     SEE_AUDIT = "see_audit"
@@ -53,6 +54,7 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
             Permission.SEE_VALIDATIONS,
             Permission.SEE_ALARMS,
             Permission.HANDLE_ALARMS,
+            Permission.SEE_OPERATIONS,
         }
     ),
     Role.ADMIN: frozenset(Permission),

@@ -1,7 +1,9 @@
 """What an administrator decides about the web application."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 
@@ -16,6 +18,9 @@ class WebSettings:
         session_lifetime: how long after the login a person must log in again.
         answer_failures_after: no failed login is answered sooner, so that its time tells nothing about the account.
         viewer_url: the address of the full image viewer, with {study_uid} in it; empty where there is none.
+        data_folder: where images are kept, whose disk the administrator's page shows; None where it is not known.
+        kept_free_bytes: below this, instances are refused.
+        destinations: the name of each place that results are sent to, and its AE title and address in words.
         ping_every: how often an open event stream shows that it is alive and checks its session again.
     """
 
@@ -24,6 +29,9 @@ class WebSettings:
     session_lifetime: timedelta = timedelta(hours=12)
     answer_failures_after: timedelta = timedelta(milliseconds=500)
     viewer_url: str = ""
+    data_folder: Path | None = None
+    kept_free_bytes: int = 0
+    destinations: Mapping[str, str] = field(default_factory=dict)
     ping_every: timedelta = timedelta(seconds=15)
 
     @property

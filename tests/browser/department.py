@@ -20,8 +20,11 @@ from storage.change_feed import ChangeListener
 from storage.database import DatabaseTransactions
 from storage.deliveries import DeliveryLedger
 from storage.evidence import EvidenceRows
+from storage.gateway import GatewayReader
 from storage.images import ImageFiles
 from storage.incidents import IncidentReader
+from storage.model_registry import ModelRows
+from storage.saved_views import SavedViews
 from storage.worklist_rows import WorklistReader
 from storage.workload import WorkloadReader
 from triage.findings import (
@@ -164,7 +167,7 @@ class Department:
             for destination, error in destinations.items():
                 records.results.add_delivery(sop, destination)
                 if error:
-                    records.results.mark_undeliverable(sop, destination, error)
+                    records.results.mark_undeliverable(sop, destination, error, now)
                 else:
                     records.results.mark_delivered(sop, destination, now)
         if not any(destinations.values()):
@@ -287,6 +290,9 @@ def services_on(engine: Engine) -> WorklistServices:
         frames=FrameReader(),
         evidence=EvidenceRows(engine),
         deliveries=DeliveryLedger(engine),
+        views=SavedViews(engine),
+        gateway=GatewayReader(engine),
+        models=ModelRows(engine),
         localising=frozenset({ICH.name}),
     )
 

@@ -33,6 +33,12 @@ NEEDED = {
         ("POST", f"/api/v1/alarms/{{number}}/{act}"): Permission.HANDLE_ALARMS
         for act in ("acknowledge", "assign", "close")
     },
+    ("GET", "/api/v1/views"): LIST,
+    ("PUT", "/api/v1/views/{name}"): LIST,
+    ("DELETE", "/api/v1/views/{name}"): LIST,
+    ("GET", "/api/v1/gateway"): Permission.SEE_OPERATIONS,
+    ("GET", "/api/v1/models"): Permission.SEE_OPERATIONS,
+    ("GET", "/api/v1/models/{model_id}/card"): Permission.SEE_OPERATIONS,
     **{
         ("POST", f"{STUDY}/{act}"): READS
         for act in (
@@ -67,7 +73,8 @@ def routes_of(app):
 
 def ask(client, method, path, headers=None):
     """Return the status of one request whose body no route takes, so that nothing is changed by who may."""
-    address = path.format(study_instance_uid="1.2.3", sop_instance_uid="1.2.3.4", number=1, kind="runs")
+    places = {"study_instance_uid": "1.2.3", "sop_instance_uid": "1.2.3.4", "number": 1, "kind": "runs", "name": "mine"}
+    address = path.format(**places, model_id=0)
     with client.stream(method, address, json=None if method == "GET" else [], headers=headers) as answer:
         return answer.status_code
 
@@ -103,6 +110,7 @@ def test_what_each_role_may_do_is_what_the_documents_say():
     assert PERMISSIONS[Role.VIEWER] == {LIST, IMAGES}
     assert Permission.SEE_LIST not in PERMISSIONS[Role.AUDITOR]
     assert IMAGES not in PERMISSIONS[Role.OPERATOR]
+    assert {role for role in Role if Permission.SEE_OPERATIONS in PERMISSIONS[role]} == {Role.OPERATOR, Role.ADMIN}
     assert {role for role in Role if Permission.LEAD_READING in PERMISSIONS[role]} == {Role.LEAD, Role.ADMIN}
     assert {role for role in Role if Permission.SEE_VALIDATIONS not in PERMISSIONS[role]} == {Role.VIEWER, Role.READER}
     assert {role for role in Role if Permission.SEE_AUDIT in PERMISSIONS[role]} == {Role.AUDITOR, Role.ADMIN}

@@ -49,6 +49,7 @@ class DestinationRow(BaseModel):
     planned: int
     delivered: int
     refused: int
+    last_delivered_at: datetime | None
 
 
 class DeliveryList(BaseModel):

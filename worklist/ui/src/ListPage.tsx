@@ -1,6 +1,7 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useCallback, useEffect, useRef, useState, type ReactNode } from "react";
 import { ApiError, fetchIncidents, fetchWorklist, type Session, type StudyRow } from "./api";
+import { AdminPage } from "./AdminPage";
 import { AttentionPanel } from "./AttentionPanel";
 import { AuditTable } from "./AuditPage";
 import { setServerTime } from "./clock";
@@ -96,6 +97,7 @@ export function ListPage({ session, theme, onTheme, onLogout, onExpired }: Props
   });
   useTitle(rows);
 
+  const isList = seesList && view.panel !== "admin" && view.panel !== "audit";
   const canGrow = page.data !== undefined && page.data.total > limit && limit < MOST_ROWS;
   return (
     <div className={view.study || view.panel === "attention" ? "page with-panel" : "page"}>
@@ -112,6 +114,7 @@ export function ListPage({ session, theme, onTheme, onLogout, onExpired }: Props
         onTheme={onTheme}
         onLogout={onLogout}
       />
+      {isList && (
       <FilterBar
         view={view}
         me={session.name}
@@ -123,8 +126,11 @@ export function ListPage({ session, theme, onTheme, onLogout, onExpired }: Props
         total={page.data?.total}
         hasSearch={q !== ""}
       />
+      )}
       <main className="list-area">
-        {view.panel === "audit" || !seesList ? (
+        {view.panel === "admin" && session.permissions.includes("see_operations") ? (
+          <AdminPage replays={session.permissions.includes("handle_incidents")} />
+        ) : view.panel === "audit" || !seesList ? (
           <AuditTable />
         ) : (
         <Worklist

@@ -20,6 +20,7 @@ export const Row = memo(function Row({ row, place, isStop, isOpen, isGone, me, o
   const uid = row.study_instance_uid;
   return (
     <tr
+      role="row"
       data-uid={uid}
       className={`row row-${row.band.toLowerCase()}${isGone ? " row-gone" : ""}`}
       aria-rowindex={place + 2}
@@ -31,25 +32,25 @@ export const Row = memo(function Row({ row, place, isStop, isOpen, isGone, me, o
         if (event.key === "Enter") onOpen(uid);
       }}
     >
-      <td className="col-due">
+      <td role="gridcell" className="col-due">
         <DueIn deadline={row.deadline} />
       </td>
-      <td className="col-band">
+      <td role="gridcell" className="col-band">
         <span className={`band band-${row.band.toLowerCase()}`}>
           <BandIcon band={row.band} /> {BAND_WORDS[row.band]}
         </span>
         <span className="second">{row.order_priority ? `Order: ${row.order_priority}` : "Order: none"}</span>
         {row.work.override && <span className="second">by {row.work.override.author}</span>}
       </td>
-      <td className="col-why">
+      <td role="gridcell" className="col-why">
         <span className="clamped" title={row.reason}>
           {capitalised(row.reason)}
         </span>
       </td>
-      <td className="col-ai">
+      <td role="gridcell" className="col-ai">
         <AiStatement row={row} />
       </td>
-      <td className="col-patient">
+      <td role="gridcell" className="col-patient">
         <span className="first">{row.patient.name || "No name"}</span>
         <span className="second">{patientLine(row)}</span>
         <span className="second compact">{[...row.modalities, ...row.body_parts].join(" ")}</span>
@@ -57,17 +58,17 @@ export const Row = memo(function Row({ row, place, isStop, isOpen, isGone, me, o
           <Reader row={row} me={me} />
         </span>
       </td>
-      <td className="col-study">
+      <td role="gridcell" className="col-study">
         <span className="first">
           {[...row.modalities, ...row.body_parts].join(" ") || "No images yet"}
         </span>
         <span className="second clamped">{withoutSimulated(row.description) || "No description"}</span>
         {row.simulated && <span className="badge">SIMULATED</span>}
       </td>
-      <td className="col-received">
+      <td role="gridcell" className="col-received">
         <Received row={row} />
       </td>
-      <td className="col-reader">{isGone ? <span className="second">No longer in this list</span> : <Reader row={row} me={me} />}</td>
+      <td role="gridcell" className="col-reader">{isGone ? <span className="second">No longer in this list</span> : <Reader row={row} me={me} />}</td>
     </tr>
   );
 });

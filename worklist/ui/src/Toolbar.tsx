@@ -19,6 +19,7 @@ import { NOTHING_NARROWED, isNarrowed, type View } from "./filters";
 import { BandIcon, ChevronIcon, CloseIcon, SearchIcon } from "./icons";
 import { SEARCH_ID } from "./keys";
 import type { Waiting } from "./order";
+import { SavedViewsMenu } from "./SavedViewsMenu";
 import type { Theme } from "./theme";
 import { AI_WORDS, BAND_WORDS, counted } from "./words";
 
@@ -28,7 +29,7 @@ interface TopBarProps {
   liveness: Liveness;
   attention: number;
   openPanel: string;
-  onPanel: (panel: "attention" | "audit") => void;
+  onPanel: (panel: "attention" | "audit" | "admin") => void;
   onSearch: (text: string) => void;
   onSearchDone: () => void;
   onHelp: () => void;
@@ -54,6 +55,15 @@ export function TopBar(props: TopBarProps): ReactNode {
             onPress={() => props.onPanel("attention")}
           >
             Attention <span className="count">{props.attention}</span>
+          </Button>
+        )}
+        {props.session.permissions.includes("see_operations") && (
+          <Button
+            className="button button-quiet"
+            aria-expanded={props.openPanel === "admin"}
+            onPress={() => props.onPanel("admin")}
+          >
+            System
           </Button>
         )}
         {props.session.permissions.includes("see_audit") && (
@@ -195,6 +205,7 @@ export function FilterBar({ view, me, sites, onView, waiting, onApply, shown, to
           Clear filters
         </Button>
       )}
+      <SavedViewsMenu view={view} onView={onView} />
       <span className="shown-count" aria-live="off">
         {total === undefined ? "" : `${shown} of ${counted(total, "study", "studies")}`}
         {isFiltered || hasSearch ? " (filtered)" : ""}

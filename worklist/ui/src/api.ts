@@ -204,6 +204,7 @@ export type Permission =
   | "see_images"
   | "see_incidents"
   | "handle_incidents"
+  | "see_operations"
   | "read_studies"
   | "lead_reading"
   | "see_audit";
@@ -218,6 +219,46 @@ export interface Wanted {
   reading: string;
   owner: string;
   site: string;
+}
+
+export interface Destination {
+  name: string;
+  address: string;
+  planned: number;
+  delivered: number;
+  refused: number;
+  /** Set while the destination is not tried, because of `last_error`. */
+  retry_at: string | null;
+  last_delivered_at: string | null;
+  last_error: string;
+}
+
+/** What the administrator's page shows of the gateway. */
+export interface Gateway {
+  senders: { ae_title: string; host: string; open: number; associations: number; unfinished: number; last_at: string }[];
+  queues: { name: string; waiting: number; working: number }[];
+  stages: { stage: string; studies: number; median_s: number; p95_s: number }[];
+  oldest_waiting_s: Partial<Record<Band, number>>;
+  destinations: Destination[];
+  disk: { total_bytes: number; free_bytes: number; kept_free_bytes: number } | null;
+}
+
+/** Plan again all that a destination refused. */
+export function replayDeliveries(destination: string): Promise<{ replayed: number }> {
+  return ask("/api/v1/deliveries/replay", { method: "POST", body: { destination } });
+}
+
+export interface InstalledModel {
+  id: number;
+  name: string;
+  version: string;
+  digest: string;
+  task: string;
+  state: "draft" | "shadow" | "active" | "retired";
+  licence: string;
+  origin: string;
+  modalities: string[];
+  registered_at: string;
 }
 
 export class ApiError extends Error {
@@ -256,6 +297,35 @@ export function fetchAudit(before: number | null, signal: AbortSignal): Promise<
 
 export function fetchIncidents(signal: AbortSignal): Promise<Incidents> {
   return ask("/api/v1/incidents", { signal });
+}
+
+export function fetchGateway(signal: AbortSignal): Promise<Gateway> {
+  return ask("/api/v1/gateway", { signal });
+}
+
+export async function fetchModels(signal: AbortSignal): Promise<InstalledModel[]> {
+  return (await ask<{ models: InstalledModel[] }>("/api/v1/models", { signal })).models;
+}
+
+export async function fetchCard(id: number, signal: AbortSignal): Promise<string> {
+  const response = await fetch(`/api/v1/models/${id}/card`, { signal });
+  if (!response.ok) throw new ApiError(response.status, await reasonOf(response));
+  return response.text();
+}
+
+/** The filters that are kept under each name. */
+export type SavedViews = Record<string, Record<string, string>>;
+
+export async function fetchViews(signal: AbortSignal): Promise<SavedViews> {
+  return (await ask<{ views: SavedViews }>("/api/v1/views", { signal })).views;
+}
+
+export async function keepView(name: string, filters: Record<string, string>): Promise<void> {
+  await ask(`/api/v1/views/${encodeURIComponent(name)}`, { method: "PUT", body: filters });
+}
+
+export async function forgetView(name: string): Promise<void> {
+  await ask(`/api/v1/views/${encodeURIComponent(name)}`, { method: "DELETE" });
 }
 
 export function fetchSession(signal: AbortSignal): Promise<Session> {

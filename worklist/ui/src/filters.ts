@@ -28,7 +28,7 @@ const ALLOWED: Record<(typeof NAMES)[number], RegExp> = {
   owner: /^[^\p{Cc}]{1,128}$/u,
   site: /^[^\p{Cc}]{1,64}$/u,
   study: /^[0-9.]{1,64}$/,
-  panel: /^(attention|audit)$/,
+  panel: /^(attention|audit|admin)$/,
 };
 
 export function viewOf(search: string): View {

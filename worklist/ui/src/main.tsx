@@ -10,6 +10,8 @@ import "./style/list.css";
 import "./style/panel.css";
 import "./style/viewer.css";
 import "./style/edges.css";
+import "./style/admin.css";
+import "./style/phone.css";
 
 const queries = new QueryClient({
   defaultOptions: {

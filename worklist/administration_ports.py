@@ -1,0 +1,72 @@
+"""What the pages of administrators and quality managers need, each need as one small Protocol."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from models.evidence import EvidenceKind, MeasuredRun, ReachedVerdict
+from models.lifecycle import RegisteredModel
+from triage.audit import Actor
+from triage.surveillance import Disposition, KeptAlarm
+
+
+class DeliveryLedger(Protocol):
+    """Every delivery of results and originals; rows as `worklist.routes.deliveries` shows them."""
+
+    def newest(self, most: int, failed: bool = False, destination: str = "") -> Sequence[object]: ...
+
+    def destinations(self) -> Sequence[object]: ...
+
+    def replay(self, destination: str, uid: str, actor: Actor, at: datetime) -> int:
+        """Plan again what was refused, and return how many; raises ActNotPossible."""
+
+
+class Alarms(Protocol):
+    """What the drift monitor noticed; those that change an alarm raise ActNotPossible."""
+
+    def all(self, only_open: bool = False) -> Sequence[KeptAlarm]:
+        """Return the alarms, newest first; with `only_open` those that are not closed."""
+
+    def acknowledge(self, number: int, actor: Actor, at: datetime) -> KeptAlarm: ...
+
+    def assign(self, number: int, owner: str, actor: Actor, at: datetime) -> KeptAlarm: ...
+
+    def close(self, number: int, how: Disposition, actor: Actor, at: datetime) -> KeptAlarm: ...
+
+
+class Evidence(Protocol):
+    """Validation runs and verdicts."""
+
+    def runs(self, limit: int) -> Sequence[tuple[int, MeasuredRun]]:
+        """Return the newest runs with their numbers, newest first."""
+
+    def verdicts(self, limit: int) -> Sequence[tuple[int, ReachedVerdict]]:
+        """Return the newest verdicts with their numbers, newest first."""
+
+    def report(self, kind: EvidenceKind, number: int) -> str | None:
+        """Return the HTML page of one run or verdict, None where there is no such number."""
+
+
+class SavedViews(Protocol):
+    """The filters that people keep under a name, each their own."""
+
+    def of(self, account: str) -> Mapping[str, Mapping[str, str]]:
+        """Return the account's views by name, in the order of the names."""
+
+    def keep(self, account: str, name: str, filters: Mapping[str, str]) -> None:
+        """Keep `filters`, in the place of an earlier view of that name; raises ActNotPossible at the hundredth."""
+
+    def forget(self, account: str, name: str) -> None: ...
+
+
+class Gateway(Protocol):
+    """Who sends to the gateway; the rows are what `worklist.administration` shows of them."""
+
+    def senders(self, since: datetime) -> Sequence[object]: ...
+
+
+class InstalledModels(Protocol):
+    """The registry of models."""
+
+    def all(self) -> Sequence[RegisteredModel]:
+        """Return every model by task and name, the newest of a name last."""

@@ -1,0 +1,74 @@
+"""What the administrator of the PACS looks at: senders, queues, destinations, disk and models; no patient data."""
+
+import shutil
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, HTTPException, Request, Security, status
+from fastapi.responses import PlainTextResponse
+
+from worklist.access import may
+from worklist.administration import (
+    DiskView,
+    GatewayView,
+    ModelsView,
+    destination_views,
+    model_view,
+    queue_views,
+    sender_views,
+    stage_views,
+)
+from worklist.auth import Identity
+from worklist.ports import WorklistServices
+from worklist.roles import Permission
+from worklist.settings import WebSettings
+
+router = APIRouter(prefix="/api/v1", tags=["administration"])
+
+LOOKED_BACK = timedelta(hours=24)
+
+Operator = Annotated[Identity, Security(may(Permission.SEE_OPERATIONS))]
+
+
+@router.get("/gateway")
+def gateway(request: Request, _identity: Operator) -> GatewayView:
+    """Return the senders of the last 24 hours, the queues, the stages of the last hour, destinations and disk."""
+    services: WorklistServices = request.app.state.services
+    settings: WebSettings = request.app.state.settings
+    now = services.clock.now()
+    figures = services.workload.read()
+    return GatewayView(
+        senders=sender_views(services.gateway.senders(now - LOOKED_BACK)),
+        queues=queue_views(figures.jobs),
+        stages=stage_views(figures.stages),
+        oldest_waiting_s=dict(figures.oldest_waiting_s),
+        destinations=destination_views(services.deliveries.destinations(), settings.destinations),
+        disk=_disk(settings),
+        server_time=now,
+    )
+
+
+@router.get("/models")
+def models(request: Request, _identity: Operator) -> ModelsView:
+    """Return the registry of models."""
+    services: WorklistServices = request.app.state.services
+    return ModelsView(models=[model_view(one) for one in services.models.all()])
+
+
+@router.get("/models/{model_id}/card", response_class=PlainTextResponse)
+def card(request: Request, _identity: Operator, model_id: int) -> str:
+    """Return a model's card as its author wrote it (Markdown); 404 where there is no such model or no card."""
+    services: WorklistServices = request.app.state.services
+    for one in services.models.all():
+        path = Path(one.record.folder) / "docs" / "README.md"
+        if one.id == model_id and path.is_file():
+            return path.read_text(encoding="utf-8", errors="replace")
+    raise HTTPException(status.HTTP_404_NOT_FOUND, "no such model, or its bundle holds no card")
+
+
+def _disk(settings: WebSettings) -> DiskView | None:
+    if settings.data_folder is None:
+        return None
+    usage = shutil.disk_usage(settings.data_folder)
+    return DiskView(total_bytes=usage.total, free_bytes=usage.free, kept_free_bytes=settings.kept_free_bytes)

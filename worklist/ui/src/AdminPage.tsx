@@ -1,0 +1,227 @@
+/** For the administrator of the PACS: is anything stuck, who sends, where results go, which models answer. */
+
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useState, type ReactNode } from "react";
+import { ApiError, fetchGateway, fetchModels, replayDeliveries, type Gateway, type InstalledModel } from "./api";
+import { useNow } from "./clock";
+import { FailedIcon } from "./icons";
+import { ModelCard } from "./ModelCard";
+import { capitalised, clockTime, counted, duration } from "./words";
+
+export function AdminPage({ replays }: { replays: boolean }): ReactNode {
+  const gateway = useQuery({ queryKey: ["gateway"], queryFn: ({ signal }) => fetchGateway(signal), refetchInterval: 5_000 });
+  const models = useQuery({ queryKey: ["models"], queryFn: ({ signal }) => fetchModels(signal), refetchInterval: 30_000 });
+  const error = gateway.error ?? models.error;
+  return (
+    <div className="scroller admin" tabIndex={0} role="region" aria-label="System">
+      {error && <p role="alert">{error instanceof ApiError ? capitalised(error.message) : "The server does not answer"}.</p>}
+      {gateway.data && (
+        <>
+          <Tiles gateway={gateway.data} />
+          <Senders senders={gateway.data.senders} />
+          <Destinations destinations={gateway.data.destinations} replays={replays} />
+        </>
+      )}
+      {models.data && <Models models={models.data} />}
+    </div>
+  );
+}
+
+const QUEUE_WORDS: Record<string, string> = { triage: "Waiting for analysis", delivery: "Reports to write" };
+
+/** Each destination has a queue of its own, "delivery:NAME". */
+function queueWords(name: string): string {
+  const destination = name.startsWith("delivery:") ? name.slice("delivery:".length) : "";
+  return destination ? `Waiting for ${destination}` : capitalised(name);
+}
+
+const STAGE_WORDS: Record<string, string> = { receiving: "Receiving", triage: "Analysis", delivery: "Delivery" };
+
+function Tiles({ gateway }: { gateway: Gateway }): ReactNode {
+  const open = gateway.senders.reduce((sum, one) => sum + one.open, 0);
+  const oldest = Math.max(0, ...Object.values(gateway.oldest_waiting_s));
+  return (
+    <div className="tiles">
+      <Tile title="Open associations" value={String(open)} note={`${counted(gateway.senders.length, "sender", "senders")} in 24 h`} />
+      {gateway.queues.map((queue) => (
+        <Tile
+          key={queue.name}
+          title={QUEUE_WORDS[queue.name] ?? queueWords(queue.name)}
+          value={String(queue.waiting)}
+          note={`${queue.working} at work${queue.name === "triage" && oldest > 0 ? `, oldest study ${duration(oldest)}` : ""}`}
+        />
+      ))}
+      {gateway.stages.map((stage) => (
+        <Tile
+          key={stage.stage}
+          title={`${STAGE_WORDS[stage.stage] ?? stage.stage}, last hour`}
+          value={`${stage.median_s.toFixed(1)} s`}
+          note={`median of ${counted(stage.studies, "study", "studies")}; 95 % within ${stage.p95_s.toFixed(1)} s`}
+        />
+      ))}
+      {gateway.disk && <Disk disk={gateway.disk} />}
+    </div>
+  );
+}
+
+function Disk({ disk }: { disk: NonNullable<Gateway["disk"]> }): ReactNode {
+  const isFull = disk.free_bytes < disk.kept_free_bytes;
+  const isNear = disk.free_bytes < 3 * disk.kept_free_bytes;
+  const said = isFull ? "Full: instances are refused now" : isNear ? "Nearly full" : `of ${gigabytes(disk.total_bytes)}`;
+  return (
+    <Tile
+      title="Free on the disk"
+      value={gigabytes(disk.free_bytes)}
+      note={`${said}; instances are refused below ${gigabytes(disk.kept_free_bytes)}`}
+      isWrong={isFull || isNear}
+    />
+  );
+}
+
+function Tile({ title, value, note, isWrong }: { title: string; value: string; note: string; isWrong?: boolean }): ReactNode {
+  return (
+    <div className={isWrong ? "tile tile-wrong" : "tile"}>
+      <p className="muted">
+        {isWrong && <FailedIcon />} {title}
+      </p>
+      <p className="tile-value">{value}</p>
+      <p className="second">{note}</p>
+    </div>
+  );
+}
+
+function Senders({ senders }: { senders: Gateway["senders"] }): ReactNode {
+  const now = useNow();
+  return (
+    <Table title="Senders of the last 24 hours" columns={["System", "Address", "Open now", "Associations", "Aborted or lost", "Last"]}>
+      {senders.map((one) => (
+        <tr key={`${one.ae_title} ${one.host}`}>
+          <th scope="row">{one.ae_title}</th>
+          <td className="mono">{one.host}</td>
+          <td>{one.open}</td>
+          <td>{one.associations}</td>
+          <td className={one.unfinished ? "over" : ""}>{one.unfinished}</td>
+          <td>{clockTime(one.last_at, now)}</td>
+        </tr>
+      ))}
+      {senders.length === 0 && <Nothing columns={6}>Nobody has sent anything.</Nothing>}
+    </Table>
+  );
+}
+
+function Destinations({ destinations, replays }: { destinations: Gateway["destinations"]; replays: boolean }): ReactNode {
+  const now = useNow();
+  const queries = useQueryClient();
+  const replay = useMutation({
+    mutationFn: replayDeliveries,
+    onSettled: () => queries.invalidateQueries({ queryKey: ["gateway"] }),
+  });
+  return (
+    <>
+      <Table title="Destinations" columns={["Name", "Address", "State", "Waiting", "Delivered", "Refused", "Last delivery", "Again"]}>
+        {destinations.map((one) => (
+          <tr key={one.name}>
+            <th scope="row">{one.name}</th>
+            <td>{one.address || "no longer in the settings"}</td>
+            <td>
+              {one.retry_at ? `not tried before ${clockTime(one.retry_at, now)}` : "in use"}
+              {one.retry_at && one.last_error && <span className="second">{one.last_error}</span>}
+            </td>
+            <td>{one.planned}</td>
+            <td>{one.delivered}</td>
+            <td className={one.refused ? "over" : ""}>{one.refused}</td>
+            <td>{one.last_delivered_at ? clockTime(one.last_delivered_at, now) : "never"}</td>
+            <td>
+              {replays && one.refused > 0 && (
+                <button
+                  type="button"
+                  className="button"
+                  disabled={replay.isPending}
+                  aria-label={`Send again what ${one.name} refused`}
+                  onClick={() => replay.mutate(one.name)}
+                >
+                  Send again
+                </button>
+              )}
+            </td>
+          </tr>
+        ))}
+        {destinations.length === 0 && <Nothing columns={8}>The settings name no destination.</Nothing>}
+      </Table>
+      {replay.data && <p role="status">{counted(replay.data.replayed, "object is", "objects are")} on the way again.</p>}
+      {replay.error && <p role="alert">{replay.error instanceof ApiError ? capitalised(replay.error.message) : "The server does not answer"}.</p>}
+    </>
+  );
+}
+
+function Models({ models }: { models: InstalledModel[] }): ReactNode {
+  const [shown, setShown] = useState<InstalledModel | null>(null);
+  const now = useNow();
+  return (
+    <>
+      <Table title="Models" columns={["Model", "Task", "State", "For", "Licence", "Installed", "Card"]}>
+        {models.map((one) => (
+          <tr key={one.id}>
+            <th scope="row">
+              {one.name} {one.version}
+              <span className="second mono">{one.digest.slice(0, 12)}…</span>
+            </th>
+            <td>{one.task}</td>
+            <td>
+              <span className={`state state-${one.state}`}>{capitalised(one.state)}</span>
+            </td>
+            <td>{one.modalities.join(", ")}</td>
+            <td>{one.licence}</td>
+            <td>
+              {clockTime(one.registered_at, now)}
+              <span className="second">{one.origin}</span>
+            </td>
+            <td>
+              <button type="button" className="button" aria-label={`Card of ${one.name} ${one.version}`} onClick={() => setShown(one)}>
+                Card
+              </button>
+            </td>
+          </tr>
+        ))}
+        {models.length === 0 && <Nothing columns={7}>No model is installed.</Nothing>}
+      </Table>
+      {shown && <ModelCard model={shown} onClose={() => setShown(null)} />}
+    </>
+  );
+}
+
+function Table({ title, columns, children }: { title: string; columns: string[]; children: ReactNode }): ReactNode {
+  return (
+    <section className="admin-table">
+      <h2>{title}</h2>
+      <div className="admin-scroll" tabIndex={0} role="region" aria-label={title}>
+        <table>
+          <thead>
+            <tr>
+              {columns.map((name) => (
+                <th key={name} scope="col">
+                  {name}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>{children}</tbody>
+        </table>
+      </div>
+    </section>
+  );
+}
+
+function Nothing({ columns, children }: { columns: number; children: ReactNode }): ReactNode {
+  return (
+    <tr>
+      <td colSpan={columns} className="muted">
+        {children}
+      </td>
+    </tr>
+  );
+}
+
+function gigabytes(bytes: number): string {
+  return `${(bytes / 1e9).toFixed(bytes < 1e11 ? 1 : 0)} GB`;
+}
