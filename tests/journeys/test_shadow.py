@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from models.registry import find_bundle
 from tests.head_ct_files import write_head_ct
 from tests.model_files import write_version
 from tests.running import STORESCU, acuity_up, storescu, wait_for
@@ -41,6 +42,6 @@ def test_a_killed_shadow_harms_nothing_and_its_study_is_seen_later(tmp_path):
     assert (in_shadow["state"], empty["n_studies"], while_stopped["n_studies"]) == ("shadow", 0, 0)
     assert (report["both_answered"], report["agreement"]["both_flag"], report["would_have_changed"]) == (1, 1, [])
     assert report["score_difference"]["value"] == 0.0
-    assert report["against"] == ["ct-head-haemorrhage 1.0.0"]
+    assert report["against"] == [f"ct-head-haemorrhage {find_bundle('ct-head-haemorrhage').identity.version}"]
     unchanged = ("priority", "deadline", "reason", "triaged_at", "findings", "revision")
     assert {key: after[key] for key in unchanged} == {key: served[key] for key in unchanged}
