@@ -121,7 +121,7 @@ class Cleaning:
             days = self.identities.days_back(self.patient_id, self.issuer)
             element.value = [shifted(str(value), element.VR, days) for value in _values(element)] or ""
         elif action is Action.CLEAN_TEXT:
-            element.value = self._cleaned(element)
+            element.value = self._cleaned(element) or self._dummy_if_required(element)
         elif action is Action.EMPTY or element.VR == "SQ":
             element.value = [] if element.VR == "SQ" else None
         elif element.VR == "UI":
@@ -143,6 +143,10 @@ class Cleaning:
         names = self.traces.names | self.traces.identifiers
         kept = [one for one in words if one not in names and (one in _plain_words() or _is_small_number(one))]
         return " ".join(kept).upper()[: 16 if element.VR == "SH" else 64]
+
+    def _dummy_if_required(self, element: DataElement) -> str:
+        """Return what stands for a text of which nothing was left, where an object needs one to be valid."""
+        return "REMOVED" if action_for(element.tag, element.VR, frozenset()) is Action.DUMMY else ""
 
     def _betrays(self, element: DataElement) -> bool:
         if element.VR not in _TEXT_VRS and element.VR != "UN":

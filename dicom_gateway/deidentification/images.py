@@ -20,7 +20,7 @@ from pydicom.uid import UID
 from dicom_gateway.deidentification.attributes import Cleaning, Traces, traces_of
 from dicom_gateway.deidentification.identities import Identities
 from dicom_gateway.deidentification.pixels import clean_pixels
-from dicom_gateway.deidentification.profile import EDITION, Action, Option, action_for
+from dicom_gateway.deidentification.profile import STANDARD, Action, Option, action_for
 from dicom_gateway.spool import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from triage.errors import CannotDeidentify, UnreadableInstance, UnsupportedPixels
 
@@ -63,7 +63,7 @@ class StudyReport:
             for (tag, action), count in sorted(self.attributes.items())
         ]  # fmt: skip
         return {
-            "study_instance_uid": self.study_instance_uid, "profile": f"{EDITION}, Basic Profile",
+            "study_instance_uid": self.study_instance_uid, "profile": f"{STANDARD}, Basic Profile",
             "options": self.options, "images": self.images, "pixels": dict(self.pixels), "attributes": attributes,
         }  # fmt: skip
 
@@ -112,7 +112,7 @@ class Deidentifier:
         if pixels_were_cleaned:
             methods.append(_CLEAN_PIXELS)
         image.PatientIdentityRemoved = "YES"
-        image.DeidentificationMethod = f"Acuity, {EDITION}"
+        image.DeidentificationMethod = f"Acuity, {STANDARD}"
         image.DeidentificationMethodCodeSequence = [_coded(value, meaning) for value, meaning in methods]
         image.LongitudinalTemporalInformationModified = "MODIFIED" if Option.DATES in self.options else "REMOVED"
         meta = FileMetaDataset()

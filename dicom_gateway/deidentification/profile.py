@@ -10,9 +10,10 @@ from importlib.resources import files
 from pydicom.datadict import dictionary_has_tag, keyword_for_tag
 from pydicom.tag import BaseTag
 
-EDITION = "PS3.15 2026c"
-"""The edition that annex_e.csv was written from: every row of table E.1-1, its Basic Profile column, and of the options
-those that are offered here."""
+STANDARD = "PS3.15 Annex E"
+"""Table E.1-1 stands in annex_e.csv. Tags and Basic Profile were first taken from the list that dicom-anonymizer 2.1.0
+names 2026c; each row was then checked on 2026-11-23 against two renderings of the standard's own table, the newer of
+September 2024 (619 of the 652 rows; the other 33 are only in the list). docs/decisions/0023 has the counts."""
 
 DATE_VRS = frozenset(("DA", "DT", "TM"))
 _KEPT_UIDS = frozenset(
@@ -60,6 +61,8 @@ _OPTION_LETTERS = {
     "T": (Option.DESCRIPTORS, Action.CLEAN_TEXT),
     "L": (Option.DATES, Action.SHIFT_DATE),
 }
+"""A letter stands only where the action fits: no keeping where the table says to clean (AE titles, allergies), and no
+cleaning of what is not text. There the Basic Profile holds, which removes more."""
 _PSEUDONYMS = frozenset(("PatientName", "PatientID"))
 
 

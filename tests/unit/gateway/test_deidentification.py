@@ -336,6 +336,29 @@ def test_the_table_has_every_row_and_only_known_actions():
     assert by_keyword["ConcatenationUID"] == "U"
 
 
+def test_an_option_letter_stands_only_where_its_action_fits():
+    entries = {tag: entry[0] for tag, entry in DicomDictionary.items()}
+    by_letter = {
+        letter: {entries[tag] for tag, row in annex_e().items() if letter in row.options and tag in entries}
+        for letter in "IPLT"
+    }
+
+    assert by_letter["L"] == {"DA", "DT", "TM"}
+    assert by_letter["T"] == {"SH", "LO", "LT", "ST", "UT"}
+    assert not (by_letter["I"] | by_letter["P"]) & {"AE", "PN", "DA", "DT", "TM"}
+    by_keyword = {keyword_for_tag(tag): row.options for tag, row in annex_e().items()}
+    # The standard keeps these, or says to clean them with the option, or never lets them stay.
+    assert [by_keyword[one] for one in ("LensModel", "EthnicGroupCodeSequence", "ImageComments")] == ["I", "P", "T"]
+    assert [by_keyword[one] for one in ("ScheduledStationAETitle", "GPSTimeStamp", "PatientBirthDate")] == ["", "", ""]
+
+
+def test_a_description_that_an_object_needs_is_never_left_empty(image, tmp_path):
+    image.ProtocolName, image.ImageComments = "Quigley", "Quigley"
+    out = cleaned(written(image, tmp_path / "in.dcm"), frozenset({Option.DESCRIPTORS}))
+
+    assert (out.ProtocolName, out.ImageComments) == ("REMOVED", "")
+
+
 @pytest.mark.parametrize("vr", ["PN", "DA", "DT", "TM", "AE", "UR", "LT", "ST", "UT", "UC", "UI"])
 def test_no_attribute_of_the_dictionary_that_may_tell_something_is_kept_unseen(vr):
     kept = {
