@@ -9,7 +9,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from dicom_gateway.querying import STUDY_ROOT_FIND, STUDY_ROOT_MOVE
-from dicom_gateway.sender import Destination, DicomSender
+from dicom_gateway.sender import Context, Destination, DicomSender
 from dicom_gateway.statuses import ServiceStatus
 from triage.errors import DestinationRefused, DestinationUnavailable
 
@@ -68,8 +68,8 @@ def _study(uid: str) -> Dataset:
     return identifier
 
 
-def _contexts(sop_class_uid: str) -> tuple[tuple[str, str], ...]:
-    return ((sop_class_uid, ExplicitVRLittleEndian), (sop_class_uid, ImplicitVRLittleEndian))
+def _contexts(sop_class_uid: str) -> tuple[Context, ...]:
+    return ((sop_class_uid, (ExplicitVRLittleEndian,)), (sop_class_uid, (ImplicitVRLittleEndian,)))
 
 
 def _in_words(status: Dataset) -> str:

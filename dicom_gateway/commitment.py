@@ -117,7 +117,7 @@ def ask(sender: DicomSender, destination: str, transaction_uid: str, references:
     _judge(peer, "request for commitment", status)
 
 
-_CONTEXT = ((StorageCommitmentPushModel, [ExplicitVRLittleEndian]),)
+_CONTEXT = ((StorageCommitmentPushModel, (ExplicitVRLittleEndian,)),)
 
 
 def _judge(peer: Destination, what: str, status: Dataset) -> None:

@@ -67,7 +67,7 @@ class DicomOriginalSender:
                 path = transcoded(Path(original.path), Path(folder), syntax)
             except PermanentError as failure:
                 return SentOriginal(original.sop_instance_uid, original.transfer_syntax_uid, failure)
-            with self.sender.association(peer, [(original.sop_class_uid, [syntax])]) as association:
+            with self.sender.association(peer, [(original.sop_class_uid, (syntax,))]) as association:
                 return self._stored(association, peer, original, path, syntax)
 
     def _stored(

@@ -165,10 +165,10 @@ class _Retrieval:
         self._conclude()
 
     def _move_batch(self, sender: DicomSender, peer: Destination, batch: Sequence[HeldInstance]) -> None:
-        contexts = tuple(dict.fromkeys((one.sop_class_uid, one.transfer_syntax_uid) for one in batch))
+        pairs = dict.fromkeys((one.sop_class_uid, one.transfer_syntax_uid) for one in batch)
         # Only so does pynetdicom send a file's bytes as they are; else it decodes the data set and writes its own.
         _config.STORE_SEND_CHUNKED_DATASET = True
-        with sender.association(peer, contexts) as association:
+        with sender.association(peer, [(name, (syntax,)) for name, syntax in pairs]) as association:
             accepted = {(one.abstract_syntax, one.transfer_syntax[0]) for one in association.accepted_contexts}
             for one in batch:
                 if self._exchange.look_for_cancel():

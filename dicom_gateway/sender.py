@@ -26,7 +26,7 @@ from triage.ports import ResultObject
 
 _log = structlog.get_logger()
 
-Context: TypeAlias = tuple[str, Sequence[str]]
+Context: TypeAlias = tuple[str, tuple[str, ...]]
 """A SOP class and the transfer syntaxes that one presentation context offers for it."""
 
 _THREAD_END_S = 2.0
@@ -127,7 +127,7 @@ class DicomSender:
         """
         peer = self.named(destination)
         data_set = _read(result)
-        context = (result.sop_class_uid, [str(data_set.file_meta.TransferSyntaxUID)])
+        context = (result.sop_class_uid, (str(data_set.file_meta.TransferSyntaxUID),))
         with self.association(peer, [context]) as association:
             status = association.send_c_store(data_set)
         if error := error_of(peer, result.sop_instance_uid, status):
@@ -141,7 +141,7 @@ class DicomSender:
             DestinationRefused: the destination is unknown, or does not know us or the C-ECHO.
         """
         peer = self.named(destination)
-        with self.association(peer, [(Verification, [ImplicitVRLittleEndian])]) as association:
+        with self.association(peer, [(Verification, (ImplicitVRLittleEndian,))]) as association:
             status = association.send_c_echo()
         if status.get("Status") != 0x0000:
             raise DestinationUnavailable(f"{peer.name}: C-ECHO answered {_in_words(status)}, 0000H needed")

@@ -56,6 +56,9 @@ def take(page: Page, url: str, suffix: str) -> None:
         page.get_by_role("button", name="Audit").click()
         page.get_by_text("Images viewed").first.wait_for()
         page.screenshot(path=TARGET / "audit.png")
+        page.get_by_role("button", name="System").click()
+        page.get_by_role("row", name="ct-head-haemorrhage").wait_for()
+        page.screenshot(path=TARGET / "system.png")
 
 
 def take_phone(page: Page, url: str) -> None:
