@@ -13,6 +13,7 @@ from dicom_gateway.procedure_steps import ProcedureStepService
 from dicom_gateway.querying import STUDY_ROOT_FIND, STUDY_ROOT_GET, STUDY_ROOT_MOVE, QueryService
 from dicom_gateway.sender import Destination, DicomSender
 from dicom_gateway.storing import Service
+from storage.audit import AuditTrail
 from storage.commitments import CommitmentRows
 from storage.completion_signals import ProcedureStepRows
 from storage.queries import QueryRows
@@ -40,7 +41,7 @@ def services_of(settings: Settings, engine: Engine) -> dict[str, Service]:
     peers = peers_of(settings)
     services: dict[str, Service] = {PROCEDURE_STEP: ProcedureStepService(peers, ProcedureStepRows(engine))}
     if any(one.may_query for one in peers.peers):
-        querying = QueryService(peers, QueryRows(engine), sender_of(settings))
+        querying = QueryService(peers, QueryRows(engine), sender_of(settings), SystemClock(), AuditTrail(engine).note)
         services |= dict.fromkeys((STUDY_ROOT_FIND, STUDY_ROOT_GET, STUDY_ROOT_MOVE), querying)
     is_offered = settings.file.dicom.storage_commitment
     if is_offered or confirming(settings):

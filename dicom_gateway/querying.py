@@ -3,7 +3,8 @@
 Source: PS3.4 annex C; status codes in tables C.4-1 to C.4-3.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -22,13 +23,19 @@ from dicom_gateway.sender import Answer, Destination, DicomSender, answer_of
 from dicom_gateway.statuses import ServiceStatus
 from dicom_gateway.upper_layer.commands import CommandField, SubOperations
 from dicom_gateway.upper_layer.exchange import Exchange
+from triage.audit import Actor, AuditAction, AuditEvent
 from triage.errors import DestinationRefused, DestinationUnavailable, UnreadableInstance
+from triage.identifiers import StudyInstanceUid
+from triage.ports import Clock
 
 log = structlog.get_logger(__name__)
 
 STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 STUDY_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
 STUDY_ROOT_GET = "1.2.840.10008.5.1.4.1.2.2.3"
+
+PEER = "peer"
+"""The role of a system that asks by DICOM, in the audit chain; its name is its AE title."""
 
 MOST_ANSWERS = 5000
 """Matches of one C-FIND; more is out of resources, as nobody looks through them."""
@@ -75,18 +82,24 @@ class QueryService:
     peers: PeerList
     catalogue: Catalogue
     sender: DicomSender
+    clock: Clock
+    note: Callable[[AuditEvent], None]
 
     def serve(self, exchange: Exchange) -> None:
-        """Answer with every match, or send every instance, and then with the final status."""
+        """Answer with every match, or send every instance, and then with the final status.
+
+        Who asked, and for how much, is in the audit chain before anything leaves.
+        """
         ae_title, host = exchange.caller
         peer = self.peers.find(ae_title, host)
         if peer is None or not peer.may_query:
             log.warning("query_refused", ae_title=ae_title, host=host)
+            self._note(exchange, AuditAction.ACCESS_REFUSED, "", {}, succeeded=False)
             exchange.respond(ServiceStatus.NOT_ALLOWED)
         elif exchange.request.field == CommandField.C_FIND_RQ:
             self._find(exchange)
         elif exchange.request.field == CommandField.C_GET_RQ:
-            _Retrieval(exchange, self._held(exchange)).get()
+            _Retrieval(exchange, self._held(exchange, exchange.caller[0])).get()
         elif exchange.request.field == CommandField.C_MOVE_RQ:
             self._move(exchange)
         else:
@@ -102,6 +115,8 @@ class QueryService:
         if len(found) > MOST_ANSWERS:
             exchange.respond(ServiceStatus.QUERY_OUT_OF_RESOURCES)
             return
+        details = {"level": level, "matches": str(len(found))}
+        self._note(exchange, AuditAction.QUERY_ANSWERED, wanted.get("StudyInstanceUID", ""), details)
         for match in found:
             if exchange.look_for_cancel():
                 exchange.respond(ServiceStatus.CANCELLED)
@@ -117,16 +132,27 @@ class QueryService:
         if to is None:
             exchange.respond(ServiceStatus.MOVE_DESTINATION_UNKNOWN)
             return
-        _Retrieval(exchange, self._held(exchange)).move(self.sender, to)
+        _Retrieval(exchange, self._held(exchange, to.ae_title)).move(self.sender, to)
 
-    def _held(self, exchange: Exchange) -> Sequence[HeldInstance]:
+    def _held(self, exchange: Exchange, to: str) -> Sequence[HeldInstance]:
         identifier = exchange.data_set()
         level = _level(identifier)
         given = {key: _text(identifier[key]) for key in _UNIQUE_KEYS[level] if key in identifier}
         uids = {key: value.split("\\") for key, value in given.items() if value}
         if _UNIQUE_KEYS[level][-1] not in uids:
             raise UnreadableInstance(f"{level} level: {_UNIQUE_KEYS[level][-1]} is needed")
-        return self.catalogue.held(uids)
+        held = self.catalogue.held(uids)
+        details = {"level": level, "instances": str(len(held)), "to": to}
+        self._note(exchange, AuditAction.IMAGES_RETRIEVED, given.get("StudyInstanceUID", ""), details)
+        return held
+
+    def _note(
+        self, exchange: Exchange, action: AuditAction, study: str, details: Mapping[str, str], succeeded: bool = True
+    ) -> None:
+        ae_title, host = exchange.caller
+        about = StudyInstanceUid(study) if re.fullmatch(r"[0-9.]{1,64}", study) else None
+        told = dict(details) | {"host": host}
+        self.note(AuditEvent(self.clock.now(), Actor(ae_title, PEER), action, succeeded, about, told))
 
 
 class _Retrieval:

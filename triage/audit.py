@@ -24,6 +24,8 @@ class AuditAction(StrEnum):
     STUDY_VIEWED = "study_viewed"
     IMAGES_VIEWED = "images_viewed"
     IMAGES_STORED = "images_stored"
+    QUERY_ANSWERED = "query_answered"
+    IMAGES_RETRIEVED = "images_retrieved"
     INCIDENTS_VIEWED = "incidents_viewed"
     AUDIT_VIEWED = "audit_viewed"
     ACCESS_REFUSED = "access_refused"

@@ -22,6 +22,8 @@ _TYPES: dict[AuditAction, tuple[str, str, str]] = {
     AuditAction.STUDY_VIEWED: ("110103", "DICOM Instances Accessed", "R"),
     AuditAction.IMAGES_VIEWED: ("110103", "DICOM Instances Accessed", "R"),
     AuditAction.IMAGES_STORED: ("110104", "DICOM Instances Transferred", "C"),
+    AuditAction.QUERY_ANSWERED: ("110112", "Query", "E"),
+    AuditAction.IMAGES_RETRIEVED: ("110104", "DICOM Instances Transferred", "R"),
     AuditAction.AUDIT_VIEWED: ("110101", "Audit Log Used", "R"),
     AuditAction.ACCESS_REFUSED: ("110113", "Security Alert", "E"),
     AuditAction.IMAGES_REMOVED: ("110105", "DICOM Study Deleted", "D"),

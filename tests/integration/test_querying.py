@@ -10,9 +10,11 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEG2000
 from pynetdicom import AE, build_role, evt
 from pynetdicom.sop_class import CTImageStorage
 
+from deploy.clock import SystemClock
 from dicom_gateway.peers import Peer, PeerList
 from dicom_gateway.querying import STUDY_ROOT_FIND, STUDY_ROOT_GET, STUDY_ROOT_MOVE, QueryService
 from dicom_gateway.sender import DicomSender
+from storage.audit import AuditTrail
 from storage.instances import list_instances
 from storage.queries import QueryRows
 from tests.integration.test_receiver import a_ct, data_set_bytes, encoded, store_raw
@@ -39,7 +41,9 @@ def start_querying(start_receiver, engine, move_port):
     def start(*others: Peer):
         asking = (Peer(name, "127.0.0.1", move_port, True) for name in ("ASKER", "MOVER"))
         peers = PeerList((*asking, Peer("CT1", "127.0.0.1"), *others))
-        service = QueryService(peers, QueryRows(engine), DicomSender((), "ACUITY"))
+        service = QueryService(
+            peers, QueryRows(engine), DicomSender((), "ACUITY"), SystemClock(), AuditTrail(engine).note
+        )
         return start_receiver(
             peers=peers, services=dict.fromkeys((STUDY_ROOT_FIND, STUDY_ROOT_GET, STUDY_ROOT_MOVE), service)
         )
@@ -149,6 +153,25 @@ def test_questions_that_make_no_sense_and_strangers_are_refused(querying):
     assert find(querying.port, "SERIES", SeriesInstanceUID="")[0] == 0xA900
     assert find(querying.port, ae_title="CT1")[0] == 0x0124
     assert find(querying.port, ae_title="STRANGER")[0] == 0x0124
+
+
+def test_who_asked_for_what_is_in_the_audit_chain(querying, engine, dcmtk, own_folder):
+    three_studies(querying.port)
+    find(querying.port, StudyDate="20260101", PatientName="")
+    find(querying.port, ae_title="CT1", StudyDate="20260101")
+    key = "StudyInstanceUID=2.25.101"
+    calling = ("+B", "-aet", "ASKER", "127.0.0.1", querying.port)
+    dcmtk("getscu", "-S", "-k", "QueryRetrieveLevel=STUDY", "-k", key, *calling, folder=own_folder)
+
+    events = [one.event for one in reversed(AuditTrail(engine).newest(10))]
+
+    told = [(one.actor.name, one.actor.role, one.action.value, one.succeeded, one.study_instance_uid) for one in events]
+    assert told == [
+        ("ASKER", "peer", "query_answered", True, None),
+        ("CT1", "peer", "access_refused", False, None),
+        ("ASKER", "peer", "images_retrieved", True, "2.25.101"),
+    ]
+    assert dict(events[2].details) == {"level": "STUDY", "instances": "1", "to": "ASKER", "host": "127.0.0.1"}
 
 
 def test_a_cancelled_question_gets_no_further_answer(querying):
