@@ -106,8 +106,10 @@ class BundleAnalyser:
         for bundle in self._bundles.values():
             self._runtime(bundle)
 
-    def analyse(self, model: ModelIdentity, series: Series) -> Analysis:
+    def analyse(self, model: ModelIdentity, series: Series, member: int | None = None) -> Analysis:
         """Return what `model` says about `series`, or why the images are out of its scope.
+
+        `member` as in `analyse_volume`.
 
         Raises:
             InvalidGeometry: the slices are not what the model needs for a volume; nothing is guessed.
@@ -118,7 +120,8 @@ class BundleAnalyser:
         """
         bundle = self._in_service(model)
         started = self._seconds()
-        answer = joined_answers([self.analyse_volume(bundle, volume) for volume in self._volumes(bundle, series)])
+        volumes = self._volumes(bundle, series)
+        answer = joined_answers([self.analyse_volume(bundle, volume, member) for volume in volumes])
         elapsed = self._seconds() - started
         return Analysis(
             model=model,

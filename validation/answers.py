@@ -67,8 +67,8 @@ def answer(
 ) -> StudyAnswer:
     """Return what the model of `bundle` says about `study`, or why it would not answer on a live one.
 
-    With `member` that one network of the bundle's cross-validation answers, and with `change` the model sees altered
-    pixels; both on plain images only.
+    With `member` that one network of the bundle's cross-validation answers; with `change`, on plain images only, the
+    model sees altered pixels.
 
     DICOM files go the way of live studies: series selection, reading, quality, preparation, runtime. Plain images are
     held to the same rules as the DICOM objects that `to_dicom` makes of them.
@@ -80,7 +80,7 @@ def answer(
     """
     try:
         if dataset.is_dicom:
-            return _answer_on_dicom(study, bundle, analyser, header_of)
+            return _answer_on_dicom(study, bundle, analyser, header_of, member)
         parts = [
             _answer_on_images(assumed, bundle, analyser, member) for assumed in assumed_studies(study, dataset, change)
         ]
@@ -90,12 +90,12 @@ def answer(
 
 
 def _answer_on_dicom(
-    study: LabelledStudy, bundle: Bundle, analyser: BundleAnalyser, header_of: HeaderReader
+    study: LabelledStudy, bundle: Bundle, analyser: BundleAnalyser, header_of: HeaderReader, member: int | None
 ) -> StudyAnswer:
     selection = select_series(_series_of(study.images, header_of), bundle.spec.accepts)
     if selection.chosen is None:
         return _refused(study, selection.reason)
-    analysis = analyser.analyse(bundle.identity, selection.chosen)
+    analysis = analyser.analyse(bundle.identity, selection.chosen, member)
     if analysis.out_of_scope is not None:
         return _refused(study, analysis.out_of_scope)
     images = {image.sop_instance_uid: image for image in study.images}

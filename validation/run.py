@@ -126,9 +126,10 @@ def measured_of(
 def unseen_by(bundle: Bundle, dataset: Dataset) -> Mapping[str, int]:
     """Return, for each patient that the bundle was cross-validated on, which of its networks did not see the patient.
 
-    Empty where the bundle has no such networks, and for DICOM files, whose patients are not those of the fold table.
+    Empty where the bundle has no such networks. Patients are known as in `training_overlap`: by set and name, so those
+    of a set that `to_dicom` converted are.
     """
-    if not bundle.spec.members or dataset.is_dicom:
+    if not bundle.spec.members:
         return {}
     return training_overlap(bundle.folder, dataset).folds
 

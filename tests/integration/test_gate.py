@@ -8,6 +8,7 @@ import pytest
 from deploy.cli import main
 from deploy.kept_evidence import opened_evidence, record_run
 from deploy.settings import read_settings
+from models.registry import find_bundle
 from storage.audit import AuditTrail
 from tests.integration.test_validation_run import heads  # noqa: F401 (a fixture)
 from tests.measured_runs import PLAN, write_dataset, write_run
@@ -204,7 +205,7 @@ def test_an_installed_version_is_measured_accepted_and_activated_and_the_chain_s
         "validate", "compare", model, newer, "--data", heads, "--plan", plan, "--out", tmp_path / "o", "--json"
     )
     activated = acuity("models", "activate", newer, "--json")
-    shipped_again = acuity("models", "activate", f"{model}@1.0.0")
+    shipped_again = acuity("models", "activate", f"{model}@{find_bundle(model).identity.version}")
     against_another = acuity("models", "activate", newer, "--without-verdict", "--reason", "trial", "--by", "ann")
 
     for refused, said in ((unjudged, "no verdict"), (without_reason, "needed --reason TEXT")):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from models.registry import find_bundle
 from tests.head_ct_files import write_head_ct
 from tests.model_files import write_version
 from tests.running import STORESCU, acuity, acuity_up, storescu, wait_for
@@ -51,7 +52,8 @@ def test_a_new_version_serves_from_the_next_study_on_and_a_changed_file_is_told(
     assert (installed["licence"], installed["research_only"]) == ("CC-BY-NC-SA-4.0", True)
     assert (unjudged.returncode, unjudged.stderr.count("\n")) == (2, 1)
     assert "no verdict, needed: `acuity validate compare`" in unjudged.stderr
-    assert activated["in_place_of"]["version"] == taken_back["version"] == "1.0.0"
+    shipped = find_bundle("ct-head-haemorrhage").identity.version
+    assert activated["in_place_of"]["version"] == taken_back["version"] == shipped
     assert verified.returncode == 1
     (bad,) = [one for one in json.loads(verified.stdout) if not one["ok"]]
     assert bad["version"] == "2.0.0"

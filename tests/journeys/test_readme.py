@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from models.registry import find_bundle
 from tests.head_ct_files import write_head_ct
 from tests.model_files import write_version
 from tests.running import PASSWORD, READY, STORESCU, RunningAcuity, environment, storescu, wait_for
@@ -118,7 +119,8 @@ def test_a_model_of_ones_own_is_installed_and_serves(tmp_path):
     assert installed.returncode == 0, installed.stderr
     assert activated.returncode == 0, activated.stderr
     assert re.search(r"^active    ct-head-haemorrhage@2\.0\.0-.*research use only\]$", listed.stdout, re.MULTILINE)
-    assert re.search(r"^retired   ct-head-haemorrhage@1\.0\.0-.*\[CC-BY-4\.0\]$", listed.stdout, re.MULTILINE)
+    shipped = re.escape(f"ct-head-haemorrhage@{find_bundle('ct-head-haemorrhage').identity.version}-")
+    assert re.search(rf"^retired   {shipped}.*\[CC-BY-4\.0\]$", listed.stdout, re.MULTILINE)
     assert (verified.returncode, verified.stdout.count("ok  ")) == (0, listed.stdout.count("\n"))
 
 

@@ -22,7 +22,7 @@ def test_the_probability_is_mapped_and_the_other_points_flag_what_they_flagged(t
     installed = install_bundle(tmp_path / "new.zip", tmp_path / "models", lambda _: None)
 
     assert written.identity == installed.identity
-    assert installed.identity.version.startswith("1.0.0+local.")
+    assert installed.identity.version.startswith(f"{shipped.identity.version}+local.")
     assert (installed.identity.name, installed.identity.digest != shipped.identity.digest) == (
         shipped.identity.name,
         True,
