@@ -1,7 +1,7 @@
 """The rows of the list and all that is known of one study, as the list, the API and the command line show them."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ from storage.studies import StudyRows, study_from_row
 from storage.study_results import DeliveryState, RecordedSelection, deliveries_of, objects_of, selections_of
 from storage.transaction import transaction
 from triage.errors import UnknownStudy
-from triage.findings import AiState, Analysis, Finding
+from triage.findings import AiState, Analysis, Finding, Region
 from triage.identifiers import StudyInstanceUid
 from triage.ports import RecordedAnalysis, ResultObject
 from triage.priority import Priority
@@ -250,7 +250,7 @@ def _finding_object(finding: Finding) -> dict[str, Any]:
         "model": finding.model.name,
         "model_version": finding.model.version,
         "model_digest": finding.model.digest,
-        "regions": [asdict(region) for region in finding.regions],
+        "regions": [_region_object(region) for region in finding.regions],
         "measurements": [
             {
                 "code": one.quantity.value,
@@ -261,6 +261,16 @@ def _finding_object(finding: Finding) -> dict[str, Any]:
             }
             for one in finding.measurements
         ],
+    }
+
+
+def _region_object(region: Region) -> dict[str, Any]:
+    # Written out: `asdict` copies deeply, which was half the time of a page of the list.
+    return {
+        "sop_instance_uid": region.sop_instance_uid,
+        "box": region.box,
+        "probability": region.probability,
+        "frame_number": region.frame_number,
     }
 
 

@@ -44,6 +44,7 @@ from worklist.routes import (
     work,
 )
 from worklist.settings import WebSettings
+from worklist.shared_answers import SharedAnswers
 
 _GZIP_FROM_BYTES = 1000
 
@@ -62,6 +63,7 @@ def create_app(services: WorklistServices, settings: WebSettings) -> FastAPI:
     app.state.authenticator = Authenticator(services.accounts, services.clock, settings.session_lifetime)
     app.state.noting = Noting(services.audit, services.clock)
     app.state.live = LiveChanges(services.changes)
+    app.state.shared_answers = SharedAnswers()
     listed = (session, listing, work, images, events, alarms, audit, validations, deliveries, views, administration)
     for module in (*listed, operations):
         app.include_router(module.router)

@@ -221,18 +221,15 @@ def test_who_drips_bytes_is_dropped_in_time(start_receiver):
 
 def test_an_echo_finds_a_slot_when_all_for_storage_are_taken(start_receiver, dcmtk):
     receiver = start_receiver(limits=Limits(associations=2, associations_per_address=2, echo_associations=1))
-    with (
-        requestor(receiver.port, associate_rq()) as first,
-        requestor(receiver.port, associate_rq()) as second,
-        requestor(receiver.port, associate_rq()) as third,
-        requestor(receiver.port, associate_rq(ECHO_ONLY)) as echoing,
-    ):
+    with requestor(receiver.port, associate_rq()) as first, requestor(receiver.port, associate_rq()) as second:
         assert (first.hear()[0], second.hear()[0]) == (ACCEPTED, ACCEPTED)
-        kind, body = third.hear()
-        assert (kind, tuple(body[1:4])) == (REJECTED, (2, 3, 2))
-        assert echoing.hear()[0] == ACCEPTED
-        echoing.say(echo())
-        assert echoing.hear_status() == 0x0000
+        with requestor(receiver.port, associate_rq()) as third:
+            kind, body = third.hear()
+            assert (kind, tuple(body[1:4])) == (REJECTED, (2, 3, 2))
+        with requestor(receiver.port, associate_rq(ECHO_ONLY)) as echoing:
+            assert echoing.hear()[0] == ACCEPTED
+            echoing.say(echo())
+            assert echoing.hear_status() == 0x0000
         first.say(RELEASE_RQ)
         assert first.hear()[0] == RELEASED
 

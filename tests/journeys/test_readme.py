@@ -38,6 +38,11 @@ SETTINGS = "[dicom]\nport = 0\n[web]\nport = 0\n[storage]\nmin_free_gb = 0.1\n"
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("readme")]
 
 
+def of_a_new_shell(home: Path) -> dict[str, str]:
+    """Return the environment without what an outer make says to its children, its ARGS above all."""
+    return {name: value for name, value in environment(home).items() if name not in ("MAKEFLAGS", "MAKELEVEL", "ARGS")}
+
+
 def run(home: Path, command: str, **places: object) -> subprocess.CompletedProcess[str]:
     """Run one command of the README, its capitals replaced by real places."""
     assert command in README_COMMANDS
@@ -57,7 +62,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningAcuity
     log = home / "up.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            ["make", "run"], cwd=ROOT, env=environment(home), stdout=output, stderr=output, start_new_session=True
+            ["make", "run"], cwd=ROOT, env=of_a_new_shell(home), stdout=output, stderr=output, start_new_session=True
         )
     said = wait_for(lambda: READY.search(log.read_text()), 170, log.read_text)
     running = RunningAcuity(home, process, log, int(said[3]), said[4])

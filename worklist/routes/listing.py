@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Security
+from fastapi import APIRouter, Path, Query, Request, Response, Security
 from pydantic import BaseModel, ConfigDict, Field
 
 from triage.audit import AuditAction
@@ -23,6 +23,7 @@ from worklist.schemas import (
     study_view,
     worklist_view,
 )
+from worklist.shared_answers import SharedAnswers
 from worklist.work_schemas import IncidentAct
 
 router = APIRouter(prefix="/api/v1", tags=["worklist"])
@@ -65,8 +66,8 @@ class Wanted(BaseModel):
 Looker = Annotated[Identity, Security(may(Permission.SEE_LIST))]
 
 
-@router.get("/worklist")
-def worklist(request: Request, identity: Looker, wanted: Annotated[Wanted, Query()]) -> WorklistView:
+@router.get("/worklist", response_model=WorklistView)
+def worklist(request: Request, identity: Looker, wanted: Annotated[Wanted, Query()]) -> Response:
     """Return the list: earliest deadline first, ties by arrival, then by UID.
 
     Whoever searches for a patient uses the POST form: what stands in a URL ends up in logs.
@@ -74,8 +75,8 @@ def worklist(request: Request, identity: Looker, wanted: Annotated[Wanted, Query
     return _page(request, identity, wanted)
 
 
-@router.post("/worklist/search")
-def search(request: Request, identity: Looker, wanted: Wanted) -> WorklistView:
+@router.post("/worklist/search", response_model=WorklistView)
+def search(request: Request, identity: Looker, wanted: Wanted) -> Response:
     """Return the list like GET /worklist, with what is looked for in the body, where no log sees it."""
     return _page(request, identity, wanted)
 
@@ -107,12 +108,18 @@ def handle_incident(
     services.incidents.handle(wanted.key, wanted.act, actor_of(identity), wanted.note, services.clock.now())
 
 
-def _page(request: Request, identity: Identity, wanted: Wanted) -> WorklistView:
+def _page(request: Request, identity: Identity, wanted: Wanted) -> Response:
     services = _services(request)
     # What is searched for is not noted: it is often a name, and the audit holds none.
     noting_of(request).view(identity, AuditAction.LIST_SEARCHED if wanted.q else AuditAction.LIST_VIEWED)
-    page = services.rows.page(wanted.as_filter())
-    return worklist_view(page, wanted.limit, services.clock.now())
+    asked = wanted.as_filter()
+
+    def worked_out() -> bytes:
+        page = services.rows.page(asked)
+        return worklist_view(page, asked.limit, services.clock.now()).model_dump_json().encode()
+
+    shared: SharedAnswers = request.app.state.shared_answers
+    return Response(shared.to(asked, worked_out), media_type="application/json")
 
 
 def _services(request: Request) -> WorklistServices:
