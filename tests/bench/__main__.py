@@ -13,10 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.bench import live_list, receive, time_to_list
+from tests.bench import analysis, live_list, receive, time_to_list
 
 BENCHMARKS: dict[str, Callable[..., Iterator[dict[str, Any]]]] = {
     "time_to_list": time_to_list.measure,
+    "analysis": analysis.measure,
     "live_list": live_list.measure,
     "receive": receive.measure,
 }
