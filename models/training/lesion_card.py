@@ -42,6 +42,10 @@ def card_text(report: LesionReport, recipe: Recipe, spec: TriageSpec, weights_sh
 ANSWERS = {
     "map": "The logit of an image is the mean of its map's highest cells: the map shows what the answer rests on.",
     "head": "The logit of an image comes from features inside the outlined lesion, around it and overall.",
+    "cells": (
+        "Every cell of a coarse map has weights of its own, on features that were fitted to these images and on\n"
+        "  features left as they were pretrained; the logit is the mean of the map, so the map shows all of what it is."
+    ),
 }
 
 

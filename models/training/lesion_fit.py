@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.training.first_look import learn, look_with
 from models.training.kept import Fitted
 from models.training.lesion_augmentation import Variation, varied
 from models.training.lesion_images import ImageSet
@@ -90,6 +91,10 @@ def fit(
             total.append(float(value.detach()))
         losses.append(round(float(np.mean(total)), 4))
         watch(epoch + 1, plan.epochs, losses[-1])
+    if plan.network.answer == "cells" and start is not None:
+        known = chosen[~np.isnan(images.targets[chosen, 0])]
+        seen = network_input(batch_of(images, known, preparation)[0], preparation).to(device)
+        learn(average, seen, images.targets[known, 0] == 1, plan.seed)
     return Fitted(average.eval(), tuple(losses))
 
 
@@ -100,6 +105,8 @@ def begun(plan: LesionPlan, start: LesionNetwork | None) -> LesionNetwork:
         own = network.state_dict()
         fitting = {name: value for name, value in start.state_dict().items() if own[name].shape == value.shape}
         network.load_state_dict(own | fitting)
+        if plan.answer == "cells":
+            look_with(network, start)
     return network
 
 

@@ -30,7 +30,7 @@ def paediatric_targets(row: Row) -> tuple[float, ...]:
 
 RECIPE = Recipe(
     name="xr-chest-opacity",
-    version="1.0.0",
+    version="1.1.0",
     task="lung opacity on frontal chest radiographs",
     description="Ranks frontal chest radiographs of adults by how likely they show a lung opacity. Research use.",
     code=Code("112033", "DCM", "Abnormal opacity"),
@@ -62,8 +62,8 @@ RECIPE = Recipe(
         centre=0.45,
         scale=0.25,
         crop="none",
-        rows=192,
-        columns=192,
+        rows=128,
+        columns=128,
         channels=("this",),
         slab_mm=0.0,
         normalisation="percentiles",
@@ -71,8 +71,8 @@ RECIPE = Recipe(
     labels=("opacity", *FINDINGS),
     targets=targets,
     plan=FitPlan(
-        network=LesionPlan(channels=1, labels=1 + len(FINDINGS), answer="map", stride=8, top_share=0.05, drop=0.3),
-        epochs=16,
+        network=LesionPlan(channels=1, labels=1 + len(FINDINGS), answer="cells", stride=16, rows=128),
+        epochs=12,
         images_per_epoch=700,
         label_weights=(1.0, *(0.15 for _ in FINDINGS)),
         mask_weight=0.0,

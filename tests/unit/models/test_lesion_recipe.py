@@ -22,7 +22,7 @@ from models.bundle import load_bundle
 from models.training.cli import RECIPES
 from models.training.lesion_augmentation import Variation, varied
 from models.training.lesion_bundle import triage_spec
-from models.training.lesion_fit import batch_of, network_input
+from models.training.lesion_fit import batch_of, fit, network_input
 from models.training.lesion_folds import cross_validate, folds_of
 from models.training.lesion_images import read_grey, read_image_set
 from models.training.lesion_network import LesionNetwork
@@ -127,7 +127,7 @@ def described(folder: Path, toml: str, rows) -> Path:
 
 
 def tiny(recipe, **changes):
-    network = replace(recipe.plan.network, widths=(4, 6, 8, 12))
+    network = replace(recipe.plan.network, widths=(4, 6, 8, 12), rows=96)
     plan = replace(recipe.plan, network=network, epochs=1, images_per_epoch=16, batch_size=8)
     small = replace(recipe.preparation, rows=96, columns=96)
     return replace(recipe, plan=plan, preparation=small, **changes)
@@ -159,6 +159,27 @@ def test_slices_are_fitted_as_they_are_served(mr_set):
     assert [path.stem for path in images.files[:5]] == [f"0_{place}" for place in range(9, 14)]
     # Planes are kept as float16, about three digits of values between 0 and 1, then divided by the scale.
     np.testing.assert_allclose(fitted, served, atol=3e-3)
+
+
+def test_a_first_look_is_learnt_on_pretrained_features_and_the_map_sums_up_the_answer(us_set):
+    recipe = tiny(XR, targets=lambda row: (float(row["malignant"]), *([0.0] * 9)))
+    images = read_image_set(us_set, recipe.preparation, recipe.targets)
+    chosen, start = np.arange(len(images)), LesionNetwork(recipe.plan.network)
+    positive = images.targets[:, 0] == 1
+
+    without = fit(images, chosen, recipe.preparation, recipe.plan, "cpu", lambda *_: None).network
+    fitted = fit(images, chosen, recipe.preparation, recipe.plan, "cpu", lambda *_: None, start).network
+
+    tensor = network_input(batch_of(images, chosen, recipe.preparation)[0], recipe.preparation)
+    with torch.inference_mode():
+        logits, maps, _ = fitted(tensor)
+        looked = fitted.first_look(tensor)
+        assert not without.first_look(tensor).any()
+    torch.testing.assert_close(fitted.first_look.stem.state_dict(), start.stem.state_dict())
+    torch.testing.assert_close(maps.mean(dim=(2, 3)), logits[:, :1], atol=1e-4, rtol=1e-4)
+    said = looked.mean(dim=(2, 3))[:, 0].numpy()
+    assert maps.shape == (24, 1, 6, 6)
+    assert said[positive].mean() > said[~positive].mean()
 
 
 def test_a_mask_lies_where_the_image_lies(us_set):
@@ -217,8 +238,8 @@ def test_a_network_answers_with_one_logit_per_label_and_a_map(recipe):
 
 
 def test_with_the_answer_on_the_map_a_hotter_map_is_a_higher_logit():
-    network = LesionNetwork(XR.plan.network).eval()
-    image = torch.randn(1, 1, 192, 192)
+    network = LesionNetwork(MR.plan.network).eval()
+    image = torch.randn(1, 3, 192, 192)
     before = float(network(image)[0][0, 0].detach())
     torch.nn.init.constant_(network.map.bias, 5.0)
 
