@@ -16,6 +16,7 @@ from deploy.drift_options import add_drift, add_queue, add_surveillance
 from deploy.fetch_verb import add_fetch
 from deploy.gate_verbs import add_gate
 from deploy.model_verbs import add_models
+from deploy.notification_verbs import add_notification_verbs
 from deploy.rule_verbs import add_rules
 from deploy.statistics_options import add_statistics
 from deploy.storing import add_storage
@@ -87,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     add_audit(verbs, printing)
     add_users(verbs, printing)
     add_deliveries(verbs, printing)
+    add_notification_verbs(verbs, printing)
     add_storage(verbs, printing)
     add_deidentify(verbs, printing)
     add_rules(verbs, printing, _later)

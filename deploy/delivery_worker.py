@@ -11,11 +11,20 @@ from procrastinate import App
 from deploy.clock import SystemClock
 from deploy.dimse_services import add_commitment_tasks, committing_of, confirming, sender_of
 from deploy.jobs import BackOff, open_queue, run_workers
+from deploy.notifying import SENT_AT_ONCE, add_notifications, telling_of
 from deploy.process import process
 from dicom_gateway.originals import DicomOriginalSender
 from dicom_gateway.results.writer import DicomReportWriter
 from storage.database import DatabaseTransactions, connect
-from storage.work_queue import DELIVERY_QUEUE, DELIVERY_TASK, FORWARDING_TASK, REPORT_TASK, queue_of
+from storage.notifications import Outbox
+from storage.work_queue import (
+    DELIVERY_QUEUE,
+    DELIVERY_TASK,
+    FORWARDING_TASK,
+    NOTIFICATION_QUEUE,
+    REPORT_TASK,
+    queue_of,
+)
 from triage.circuit_breaker import CircuitBreaker, GuardedSender
 from triage.errors import RetriableError
 from triage.forwarding import Forwarding
@@ -37,12 +46,14 @@ def run(options: argparse.Namespace) -> int:
         transactions = DatabaseTransactions(connect(own.database_url))
         sender = sender_of(own.settings)
         names = [one.name for one in sender.destinations]
-        queues = {DELIVERY_QUEUE: REPORTS_AT_ONCE} | {queue_of(name): DELIVERIES_AT_ONCE for name in names}
+        queues = {DELIVERY_QUEUE: REPORTS_AT_ONCE, NOTIFICATION_QUEUE: SENT_AT_ONCE}
+        queues |= {queue_of(name): DELIVERIES_AT_ONCE for name in names}
         queue = open_queue(own.database_url, len(queues))
         breaker = CircuitBreaker(transactions, SystemClock(), lambda: random.uniform(0.5, 1.0))
         guarded = GuardedSender(sender, breaker)
         add_tasks(queue, Delivery(transactions, SystemClock(), writer, guarded, confirming(own.settings)))
         add_forwarding(queue, Forwarding(transactions, SystemClock(), DicomOriginalSender(sender), breaker))
+        add_notifications(queue, telling_of(own.settings, Outbox(transactions.engine), SystemClock()))
         add_commitment_tasks(queue, committing_of(own.settings, transactions.engine, sender))
         with transactions.begin() as records:
             adopted = records.queue.adopt_all_but(names)

@@ -1,9 +1,10 @@
-"""`acuity monitor`: closes studies, ends leases, takes up lost jobs, removes old images, watches drift."""
+"""`acuity monitor`: closes studies, ends leases, takes up lost jobs, removes images, watches drift, tells people."""
 
 import argparse
 import asyncio
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -15,14 +16,17 @@ from deploy.clock import SystemClock
 from deploy.drift_watch import look_and_keep
 from deploy.fetching import ask_for_counts, sources_of
 from deploy.jobs import open_queue, take_up_lost_jobs
+from deploy.notifying import climb, ladder_of
 from deploy.process import process
 from deploy.receive import receiving_of
 from deploy.settings import Settings
 from deploy.storing import retention_of
 from storage.completion_signals import longest_silences
 from storage.database import DatabaseTransactions, connect
+from storage.notifications import Outbox
 from storage.retention import Retention
 from triage.errors import StoreUnavailable
+from triage.notifications import Step
 from triage.quiet_time import QuietBounds, learned_quiet_period
 from triage.reader_work import ReaderWork
 from triage.workflow import Receiving
@@ -31,6 +35,7 @@ log = structlog.get_logger(__name__)
 
 COMPLETION_POLL_S = 0.1
 EXPIRY_POLL_S = 1.0
+LADDER_POLL_S = 1.0
 COUNTS_POLL_S = 0.5
 LOST_JOBS_POLL_S = 5.0
 RETENTION_POLL_S = 3600.0
@@ -61,7 +66,9 @@ def run(options: argparse.Namespace) -> int:
         )
         counting = (own.settings, connect(own.database_url), own.stop)
         counter = threading.Thread(target=_ask_for_counts, args=counting, name="counts")
-        threads = (closer, expiry, remover, drift, counter)
+        telling = (Outbox(connect(own.database_url)), ladder_of(own.settings), own.stop)
+        teller = threading.Thread(target=_tell_people, args=telling, name="notifications")
+        threads = (closer, expiry, remover, drift, counter, teller)
         for thread in threads:
             thread.start()
         try:
@@ -120,6 +127,17 @@ def _end_what_expired(work: ReaderWork, stop: threading.Event) -> None:
             stop.wait(PAUSE_AFTER_FAILURE_S)
         except Exception:
             log.exception("expiry_failed")
+            stop.wait(PAUSE_AFTER_FAILURE_S)
+
+
+def _tell_people(outbox: Outbox, ladder: Sequence[Step], stop: threading.Event) -> None:
+    while not stop.wait(LADDER_POLL_S):
+        try:
+            climb(outbox, ladder, SystemClock())
+        except StoreUnavailable:
+            stop.wait(PAUSE_AFTER_FAILURE_S)
+        except Exception:
+            log.exception("notifying_failed")
             stop.wait(PAUSE_AFTER_FAILURE_S)
 
 

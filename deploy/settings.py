@@ -13,6 +13,7 @@ from zoneinfo import available_timezones
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from triage.errors import InvalidSetting
+from triage.notifications import EventKind
 from triage.priority import TargetTimes
 
 AeTitle = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[\x21-\x7e][\x20-\x5b\x5d-\x7e]*$")]
@@ -173,6 +174,68 @@ class SurveillanceSection(_Section):
     interval_minutes: float = Field(15.0, gt=0, description="minutes between two looks at every stream")
 
 
+class NotificationTargetSection(_Section):
+    """One target that is told: a webhook or an address of mail."""
+
+    name: str = Field(min_length=1, description="name that the steps of the ladder use")
+    url: str = Field("", pattern="^$|^https?://", description="address of a webhook that takes a signed POST")
+    secret_file: str = Field("", description="file with the secret that the webhook's requests are signed with")
+    mail_to: str = Field("", pattern=r"^$|^[^\s@,;<>]+@[^\s@,;<>]+$", description="address that mail goes to")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "NotificationTargetSection":
+        if bool(self.url) == bool(self.mail_to):
+            raise ValueError("one of url and mail_to is needed")
+        if self.url and not self.secret_file:
+            raise ValueError("secret_file is needed for a webhook")
+        return self
+
+
+class NotificationStepSection(_Section):
+    """One step of the ladder."""
+
+    after_minutes: float = Field(0.0, ge=0, description="minutes after the event, if nobody has acknowledged it")
+    targets: tuple[str, ...] = Field(min_length=1, description="names of the targets that are told")
+    events: frozenset[EventKind] = Field(
+        frozenset(EventKind), description="of what: a new critical study, a drift alarm, a delivery refused for good"
+    )
+
+
+class NotificationMailSection(_Section):
+    """The mail server."""
+
+    host: str = Field("", description="server that mail is handed to")
+    port: Port = Field(587, description="port of the server")
+    sender: str = Field("", description="address that mail comes from")
+    starttls: bool = Field(True, description="refuse to hand over mail without STARTTLS")
+    authorities: str = Field("", description="PEM file that the server's certificate is checked with; empty: system's")
+    user: str = Field("", description="account on the server; empty: none is needed")
+    password_file: str = Field("", description="file with the password of the account")
+
+
+class NotificationsSection(_Section):
+    """Who is told of what cannot wait; without steps, nobody is."""
+
+    page_url: str = Field(
+        "", pattern="^$|^https?://", description="address of the page that links begin with; empty: web.host and port"
+    )
+    accession_number: bool = Field(False, description="tell the accession number of a study, too; it is patient data")
+    targets: tuple[NotificationTargetSection, ...] = ()
+    steps: tuple[NotificationStepSection, ...] = ()
+    mail: NotificationMailSection = NotificationMailSection()
+
+    @model_validator(mode="after")
+    def _whole(self) -> "NotificationsSection":
+        names = [one.name for one in self.targets]
+        if len(set(names)) < len(names):
+            raise ValueError("each target needs a name of its own")
+        if unknown := {name for step in self.steps for name in step.targets} - set(names):
+            raise ValueError(f"steps name {', '.join(sorted(unknown))}; the targets are {', '.join(names) or 'none'}")
+        if any(one.mail_to for one in self.targets) and not (self.mail.host and self.mail.sender):
+            raise ValueError("mail.host and mail.sender are needed for targets with mail_to")
+        return self
+
+
 class SettingsFile(_Section):
     """The whole file."""
 
@@ -186,6 +249,7 @@ class SettingsFile(_Section):
     storage: StorageSection = StorageSection()
     inference: InferenceSection = InferenceSection()
     surveillance: SurveillanceSection = SurveillanceSection()
+    notifications: NotificationsSection = NotificationsSection()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ import structlog
 
 from deploy.bundles import register_at_start
 from deploy.migrate import prepare_database
+from deploy.notifying import messengers_of
 from deploy.process import settings_of, stop_on_signals
 from deploy.routing import rules_of
 from deploy.settings import DatabaseSection, DestinationSection, Settings, SettingsFile
@@ -82,7 +83,8 @@ class Platform:
         """Serve until `stop`.
 
         Raises:
-            InvalidSetting: another `acuity up` runs on the same data folder, a port is taken, or a rule is wrong.
+            InvalidSetting: another `acuity up` runs on the same data folder, a port is taken, or a rule or a secret is
+                wrong.
             StoreUnavailable: the database cannot be started or reached.
             InvalidBundle: a bundle that was never registered does not verify.
         """
@@ -106,6 +108,7 @@ class Platform:
             file = file.model_copy(update={"destinations": (_simulated_pacs(),)})
         self.settings = replace(self.settings, file=file)
         rules_of(self.settings)
+        messengers_of(self.settings)
         prepare_database(file.database.url, self.settings)
         self._register_models(file.database.url)
         resolved = self.settings.home / "run" / "settings.json"

@@ -21,6 +21,8 @@ BEHIND_ALL = -100
 FORWARDING_TASK = "forward_originals"
 CONFIRMATION_TASK = "confirm_delivery"
 COMMITMENT_TASK = "report_commitment"
+NOTIFICATION_QUEUE = "notification"
+NOTIFICATION_TASK = "send_notification"
 
 _DEFER = text(
     "SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(:queue, :task, :priority, NULL, NULL, CAST(:args AS jsonb), NULL)]"
@@ -85,6 +87,9 @@ class JobRows:
     def defer_commitment(self, ae_title: str, transaction_uid: str) -> None:
         task = {"ae_title": ae_title, "transaction_uid": transaction_uid}
         self._defer(DELIVERY_QUEUE, COMMITMENT_TASK, Priority.ROUTINE, **task)
+
+    def defer_notification(self, notification: str) -> None:
+        self._defer(NOTIFICATION_QUEUE, NOTIFICATION_TASK, Priority.CRITICAL, notification=notification)
 
     def _defer(self, queue: str, task: str, priority: Priority, **args: str | int) -> None:
         # procrastinate takes the higher number first, the bands count downwards.

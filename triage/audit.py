@@ -51,6 +51,10 @@ class AuditAction(StrEnum):
     ALARM_ACKNOWLEDGED = "alarm_acknowledged"
     ALARM_ASSIGNED = "alarm_assigned"
     ALARM_CLOSED = "alarm_closed"
+    NOTIFICATION_SENT = "notification_sent"
+    NOTIFICATION_REFUSED = "notification_refused"
+    NOTIFICATION_RETRIED = "notification_retried"
+    ESCALATION_ENDED = "escalation_ended"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from storage.database import connect, is_reachable, migrate
 from storage.embedded import start_embedded
 from storage.schema import metadata
+from storage.schema_of_people import notification_events, notifications
 from tests.builders import STUDY, an_instance
 from triage.errors import StoreUnavailable
 from triage.priority import Priority
@@ -27,13 +28,14 @@ def test_the_migrations_make_the_schema_that_the_code_uses(engine):
         differences = compare_metadata(context, metadata)
 
     assert differences == []
+    assert {notification_events.name, notifications.name} <= metadata.tables.keys()
 
 
 def test_migrating_twice_changes_nothing(engine):
     migrate(engine)
 
     with engine.connect() as connection:
-        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == ["0009"]
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == ["0010"]
 
 
 def test_the_embedded_server_comes_back_after_kill_9_with_what_was_committed(tmp_path):

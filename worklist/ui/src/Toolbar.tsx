@@ -14,6 +14,7 @@ import {
   type Key,
 } from "react-aria-components";
 import type { Band, Session } from "./api";
+import { CriticalBell } from "./CriticalBell";
 import type { Liveness } from "./events";
 import { NOTHING_NARROWED, isNarrowed, type View } from "./filters";
 import { BandIcon, ChevronIcon, CloseIcon, SearchIcon } from "./icons";
@@ -48,6 +49,7 @@ export function TopBar(props: TopBarProps): ReactNode {
       <Search onSearch={props.onSearch} onDone={props.onSearchDone} />
       <div className="topbar-end">
         <LiveSign liveness={props.liveness} />
+        {props.session.permissions.includes("see_list") && <CriticalBell />}
         {props.session.permissions.includes("see_incidents") && (
           <Button
             className={props.attention ? "button button-attention" : "button"}

@@ -135,3 +135,13 @@ export function DoneIcon(): ReactNode {
     </Icon>
   );
 }
+
+export function BellIcon({ isOn }: { isOn: boolean }): ReactNode {
+  return (
+    <Icon>
+      <path d="M3 11.5h10L11.8 9.7V6.5a3.8 3.8 0 0 0-7.6 0v3.2Z" fill={isOn ? "currentColor" : "none"} stroke="currentColor" strokeWidth="1.5" strokeLinejoin="round" />
+      <path d="M6.5 13.6a1.6 1.6 0 0 0 3 0" fill="none" stroke="currentColor" strokeWidth="1.5" strokeLinecap="round" />
+      {!isOn && <path d="M2.5 2.5l11 11" stroke="currentColor" strokeWidth="1.5" strokeLinecap="round" />}
+    </Icon>
+  );
+}
