@@ -35,6 +35,12 @@ def add_drift(verbs: "argparse._SubParsersAction[Parser]", printing: Parser) -> 
     rehearse.add_argument("scenario", type=Path, metavar="SCENARIO.toml", help="a file, or the name of a shipped one")
     rehearse.add_argument("--seed", type=int, default=None, metavar="S", help="in place of the scenario's")
     rehearse.set_defaults(run=_later("rehearsing", "run"))
+    verify = drift.add_parser("verify", parents=[printing], help="false alarms of many quiet years against the design")
+    verify.add_argument("scenario", type=Path, nargs="?", default=Path("small"), metavar="SCENARIO.toml",
+                        help="file or name of a shipped one; its troubles are left out (default: small)")  # fmt: skip
+    verify.add_argument("--sites", type=int, default=20, metavar="N", help="so many departments (default: 20)")
+    verify.add_argument("--seed", type=int, default=1, metavar="S", help="of the first of them (default: 1)")
+    verify.set_defaults(run=_later("rehearsing", "verify"))
     explain = drift.add_parser("explain", parents=[printing], help="what differs since the change of an alarm")
     explain.add_argument("number", type=int, metavar="NUMBER", help="as `alarms list` shows it")
     explain.set_defaults(run=_later("drift_watch", "explain"))

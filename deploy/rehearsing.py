@@ -8,9 +8,14 @@ from dataclasses import asdict
 from typing import Any
 
 from deploy.alarming import alarm_object
+from triage.errors import InvalidDesign
 from validation.drift.monitor import Design, StreamStatus
+from validation.drift.quiet_years import quiet_years
 from validation.drift.rehearsal import Finding, Rehearsal, expected_at_most, rehearse
 from validation.drift.scenario import read_scenario
+
+FEWEST_SITES = 2
+"""How much departments vary is part of the interval."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -24,6 +29,29 @@ def run(options: argparse.Namespace) -> int:
     json.dump(answer, sys.stdout, indent=None if options.json else 2)
     sys.stdout.write("\n")
     return 0 if answer["as_designed"] else 1
+
+
+def verify(options: argparse.Namespace) -> int:
+    """Print the false alarms of quiet departments against the design; 1 where more came than chance explains."""
+    if options.sites < FEWEST_SITES:
+        raise InvalidDesign(f"--sites {options.sites}: needed {FEWEST_SITES} or more")
+    design, scenario = Design(), read_scenario(options.scenario)
+    found = quiet_years(scenario, range(options.seed, options.seed + options.sites), design)
+    answer = {
+        "scenario": str(options.scenario),
+        "sites": len(found.by_site),
+        "years": round(found.years, 1),
+        "asked_years_between_alarms": design.years_between_false_alarms,
+        "alarms": found.alarms,
+        "alarms_designed": round(found.designed, 1),
+        "years_between_alarms": round(found.years / found.alarms, 3) if found.alarms else None,
+        "years_between_alarms_designed": round(found.years / found.designed, 3),
+        "realised_over_designed_ci95": [round(one, 3) for one in found.ratio_ci95],
+        "streams": {name: {"alarms": own, "designed": round(said, 2)} for name, (own, said) in found.streams.items()},
+    }
+    json.dump(answer, sys.stdout, indent=None if options.json else 2)
+    sys.stdout.write("\n")
+    return int(found.ratio_ci95[0] > 1)
 
 
 def status_object(status: StreamStatus) -> dict[str, Any]:

@@ -156,17 +156,18 @@ def _streams_of(
     of_model: bool,
 ) -> list[DailySeries]:
     found = []
+    ordered = sorted(records, key=lambda one: one.received_at)
+    dated = [(calendar.day_of(one.received_at).toordinal(), one) for one in ordered]
+    first = calendar.day_of(ordered[0].received_at) if ordered else calendar.last_day
     for name, spec in STREAMS.items():
         if spec.of_model != of_model:
             continue
         key = StreamKey(place.site, place.scanner, place.model, name)
-        told = [one for one in records if name == VOLUME or name in one.categories or name in one.numbers
-                or name in one.events]  # fmt: skip
-        first = min((calendar.day_of(one.received_at) for one in records), default=calendar.last_day)
         begin = max(first + timedelta(days=1), starts.get(key, first))
         last = (calendar.last_day - timedelta(days=spec.matures_after_days) - begin).days
-        dated = [((calendar.day_of(one.received_at) - begin).days, one) for one in told]
-        kept = sorted(((day, one) for day, one in dated if 0 <= day <= last), key=lambda pair: pair[1].received_at)
+        told = [(day - begin.toordinal(), one) for day, one in dated if name == VOLUME or name in one.categories
+                or name in one.numbers or name in one.events]  # fmt: skip
+        kept = [(day, one) for day, one in told if 0 <= day <= last]
         if kept:
             found.append(_series(key, spec, begin, kept, last, calendar.baseline_days))
     return found
@@ -243,15 +244,17 @@ def _of_events(studies: _Studies, happened: NDArray[np.bool_]) -> tuple[Numbers,
     own = studies.in_baseline
     rate = (float(happened[own].sum()) + 0.5) / (int(own.sum()) + 1)
     law = stats.binom(np.maximum(trials, 1), rate)
-    residuals = _residuals(law.cdf(events - 1), law.pmf(events), studies)
+    # What never happened in the baseline, or always, is watched without chance: the usual day has the value zero.
+    stood_still = len(set(happened[own].tolist())) == 1
+    residuals = _residuals(law.cdf(events - 1), law.pmf(events), studies, 0.5 if stood_still else None)
     unit = float(np.sqrt(rate * (1 - rate) / max(studies.usual_per_day, 1.0)))
     return np.where(trials > 0, residuals, np.nan), unit, np.where(happened, 1.0, 0.0)
 
 
-def _residuals(below: Numbers, share: Numbers, studies: _Studies) -> Numbers:
-    """Return the normal quantile of a place drawn evenly within the probability of each count."""
+def _residuals(below: Numbers, share: Numbers, studies: _Studies, place: float | None = None) -> Numbers:
+    """Return the normal quantile of a place within the probability of each count, drawn evenly where none is given."""
     dates = studies.first_day.toordinal() + np.arange(len(below))
-    drawn = _drawn(dates.astype(np.uint64), studies.key)
+    drawn = _drawn(dates.astype(np.uint64), studies.key) if place is None else place
     found: Numbers = _quantiles(below + drawn * share)
     return found
 
@@ -266,7 +269,8 @@ def _rareness(texts: Sequence[str], studies: _Studies) -> Numbers:
 def _normal_scores(numbers: Numbers, studies: _Studies) -> Numbers:
     baseline = np.sort(numbers[studies.in_baseline])
     low, high = (np.searchsorted(baseline, numbers, side=side) for side in ("left", "right"))
-    drawn = _drawn(studies.hashes, studies.key)
+    # Where all of the baseline is one value, that value is no news: nothing is drawn, and its score is zero.
+    drawn = _drawn(studies.hashes, studies.key) if baseline[0] < baseline[-1] else 0.5
     found: Numbers = _quantiles((low + drawn * (high - low + 1)) / (len(baseline) + 1))
     return found
 

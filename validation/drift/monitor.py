@@ -9,30 +9,23 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize
 
 from triage.surveillance import Alarm, StreamKey, StreamKind, StudyRecord
 from validation.drift.charts import run_cusum
 from validation.drift.daily import VOLUME, Calendar, DailySeries, daily_streams
 from validation.drift.designs import Cusum
-from validation.drift.run_length import LONGEST
+from validation.drift.promise import DAYS_PER_YEAR, REFERENCE_VALUE, Basis, SharedLimit, shared_limit
 from validation.drift.silence import ArrivalWatch, watch_arrivals
 
 Numbers = NDArray[np.float64]
 
 SILENCE = "silence"
-REFERENCE_VALUE = 0.5
-"""k: tuned to a shift of one standard deviation of a day."""
+STILL = 0.05
+"""Standard deviations of a day: values that are not drawn by lot, of a stream whose studies are all alike."""
 
-DAYS_PER_YEAR = 365.25
-KEPT_BY = 0.9
-"""Share of sites that keep the interval with baselines as short as theirs."""
-
-SITES_DRAWN = 2000
 SHOWN_STUDIES = 10
 FOUND_WITHIN_DAYS = 28
 """The smallest change that is named beside a chart is found within so many days on average."""
@@ -43,7 +36,8 @@ class StreamStatus:
     """Where one stream stands: health is "learning", "watching", "alarm" or "silent".
 
     `smallest_change` is found within 28 days on average at this volume, in the stream's own unit (a share for events,
-    standard deviations of the rarity for categories, hours for silence).
+    standard deviations of the rarity for categories, hours for silence). `false_per_year` is how many alarms come of it
+    by chance, on average over baselines as long as this one.
     """
 
     key: StreamKey
@@ -54,6 +48,7 @@ class StreamStatus:
     limit: float | None = None
     smallest_change: float | None = None
     baseline_days: int | None = None
+    false_per_year: float | None = None
     alarms: tuple[Alarm, ...] = ()
 
 
@@ -87,8 +82,9 @@ def check(
         by_site[one.key.site].append(_without_silence(one, silences, calendar))
     for site, series in by_site.items():
         others = sum(found is not None for key, found in silences.items() if key.site == site)
-        chart = Cusum(REFERENCE_VALUE, _limit_of(series, others, design), 2)
-        answer += [_status(one, chart, watch.restarts.get(one.key)) for one in series]
+        bases = tuple(sorted(_charted(one) for one in series if one.baseline_end and not _stood_still(one)))
+        shared = shared_limit(bases, others, design.years_between_false_alarms)
+        answer += [_status(one, shared, watch.restarts.get(one.key)) for one in series]
     return sorted(answer, key=lambda one: one.key)
 
 
@@ -97,35 +93,22 @@ def leading(alarms: Sequence[Alarm]) -> Alarm:
     return max(alarms, key=lambda one: (one.key.stream == SILENCE, abs(one.size)))
 
 
-@cache
-def shared_limit(charts: tuple[int, ...], others: int, years: float) -> float:
-    """Return the limit of charts whose baselines have so many days, `others` alarms of health beside them.
-
-    Of SITES_DRAWN sites with estimated targets, nine in ten keep `years` between false alarms of everything together.
-    """
-    random = np.random.default_rng(1)
-    shifts = np.abs(random.standard_normal((SITES_DRAWN, len(charts)))) / np.sqrt(charts)
-    share = len(charts) / (len(charts) + others)
-    grid = np.linspace(0.0, float(shifts.max()), 12)
-
-    def excess(limit: float) -> float:
-        chart = Cusum(REFERENCE_VALUE, limit, 2)
-        lengths = np.minimum([chart.run_length(float(shift)) for shift in grid], LONGEST)
-        alarms = DAYS_PER_YEAR * np.exp(-np.interp(shifts, grid, np.log(lengths))).sum(axis=1)
-        return float(np.log(np.quantile(alarms, KEPT_BY) * years / share))
-
-    return float(optimize.brentq(excess, 1.0, 40.0, xtol=1e-3))
+def _charted(series: DailySeries) -> Basis:
+    """Return what the chart of a stream rests on."""
+    known = np.isfinite(series.values[: series.baseline_end])
+    return Basis(int(known.sum()), round(float(known.mean()), 2))
 
 
-def _limit_of(series: Sequence[DailySeries], others: int, design: Design) -> float:
-    charts = tuple(sorted(one.baseline_end for one in series if one.baseline_end))
-    return shared_limit(charts, others, design.years_between_false_alarms) if charts else 1.0
+def _stood_still(series: DailySeries) -> bool:
+    """Return whether nothing varied in the baseline; such a stream watches, and cannot alarm by chance."""
+    return bool(np.nanstd(series.values[: series.baseline_end]) < STILL)
 
 
-def _status(series: DailySeries, chart: Cusum, restart: date | None) -> StreamStatus:
+def _status(series: DailySeries, shared: SharedLimit, restart: date | None) -> StreamStatus:
     told = StreamStatus(series.key, series.kind, "learning", series.usual_per_day)
     if series.baseline_end is None:
         return told
+    chart = Cusum(REFERENCE_VALUE, shared.limit, 2)
     start = max(series.baseline_end, 0 if restart is None else (restart - series.first_day).days)
     alarms: list[Alarm] = []
     values, run = series.values, run_cusum(chart, series.values, start)
@@ -142,6 +125,7 @@ def _status(series: DailySeries, chart: Cusum, restart: date | None) -> StreamSt
         limit=chart.limit,
         smallest_change=None if smallest is None else smallest * series.unit,
         baseline_days=series.baseline_end,
+        false_per_year=0.0 if _stood_still(series) else shared.false_per_year[_charted(series)],
         alarms=tuple(alarms),
     )
 
@@ -196,6 +180,7 @@ def _silence_status(key: StreamKey, watch: ArrivalWatch | None, calendar: Calend
         limit=watch.limit,
         smallest_change=watch.longest_hours,
         baseline_days=calendar.baseline_days,
+        false_per_year=watch.false_per_year,
         alarms=alarms,
     )
 

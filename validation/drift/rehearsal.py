@@ -14,7 +14,8 @@ import numpy as np
 
 from triage.surveillance import Alarm, StudyRecord
 from validation.drift.daily import Calendar
-from validation.drift.monitor import DAYS_PER_YEAR, SILENCE, Design, StreamStatus, check, leading
+from validation.drift.monitor import SILENCE, Design, StreamStatus, check, leading
+from validation.drift.promise import DAYS_PER_YEAR
 from validation.drift.scenario import Scanner, Scenario, Trouble
 
 HOURLY = (1, 1, 1, 1, 1, 1, 2, 4, 7, 8, 8, 8, 7, 7, 8, 8, 7, 5, 4, 4, 3, 3, 2, 2)
@@ -149,7 +150,7 @@ def _record(
     numbers = {
         "slice_thickness_mm": scanner.slice_thickness_mm,
         "exposure_mas": scanner.exposure_mas * float(np.exp(0.2 * random.standard_normal())),
-        "age_years": float(np.clip(random.normal(60, 18), 18, 100)),
+        "age_years": min(max(random.normal(60, 18), 18.0), 100.0),
         "novelty": novelty,
         "triage_minutes": float(random.gamma(4.0, 0.25)),
     }
