@@ -18,7 +18,7 @@ from storage.audit import AuditTrail
 from storage.database import connect
 from triage.audit import PLATFORM, AuditAction, AuditEvent
 from triage.errors import InvalidSetting
-from worklist.auth import MAX_PASSWORD_LENGTH, Passwords
+from worklist.auth import MAX_PASSWORD_LENGTH, Passwords, is_account_name
 from worklist.roles import Role
 
 MIN_PASSWORD_LENGTH = 12
@@ -136,7 +136,7 @@ def _require(is_there: bool, name: str) -> None:
 
 
 def _name(name: str) -> str:
-    if not 1 <= len(name) <= 64 or not name.isprintable() or name != name.strip():
+    if not is_account_name(name):
         raise InvalidSetting(f"account {name!r}: needed 1 to 64 printable characters without blanks at the ends")
     return name
 

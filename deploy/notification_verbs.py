@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from deploy.notifying import messengers_of, page_url_of
+from deploy.notifying import messengers_of
 from deploy.opened import opened_engine
 from deploy.settings import read_settings
 from storage.notifications import Outbox
@@ -61,7 +61,7 @@ def test_target(options: argparse.Namespace) -> int:
     messengers = messengers_of(settings)
     if options.target not in messengers:
         raise InvalidSetting(f"target {options.target!r}: the settings name {', '.join(messengers) or 'none'}")
-    now, link = datetime.now(UTC), page_url_of(settings)
+    now, link = datetime.now(UTC), settings.page_url
     message = Message(str(uuid4()), EventKind.DEAD_LETTER, "", now, 0, link, is_trial=True)
     messengers[options.target].send(message)
     _say(json.dumps({"id": message.id, "target": options.target}) if options.json else f"{options.target} has taken it")

@@ -3,17 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from urllib.parse import urlencode
 
 import structlog
 from procrastinate import App
 
 from deploy.jobs import BackOff
-from deploy.settings import NotificationMailSection, NotificationTargetSection, Settings
+from deploy.settings import NotificationMailSection, NotificationTargetSection, Settings, secret_in
 from storage.notifications import Notification, Outbox
 from storage.work_queue import NOTIFICATION_QUEUE, NOTIFICATION_TASK
-from triage.errors import DestinationRefused, DestinationUnavailable, InvalidSetting
+from triage.errors import DestinationRefused, DestinationUnavailable
 from triage.notifications import EventKind, Message, Messenger, Step, decide
 from triage.ports import Clock
 from worklist.messengers.mail import Mail, MailServer
@@ -78,13 +77,7 @@ class Telling:
 def telling_of(settings: Settings, outbox: Outbox, clock: Clock) -> Telling:
     """Return what sends to the targets of the settings; raises InvalidSetting where a secret cannot be read."""
     section = settings.file.notifications
-    return Telling(outbox, clock, messengers_of(settings), page_url_of(settings).rstrip("/"), section.accession_number)
-
-
-def page_url_of(settings: Settings) -> str:
-    """Return the address of the page that links begin with."""
-    web = settings.file.web
-    return settings.file.notifications.page_url or f"{'https' if web.https else 'http'}://{web.host}:{web.port}"
+    return Telling(outbox, clock, messengers_of(settings), settings.page_url, section.accession_number)
 
 
 def messengers_of(settings: Settings) -> dict[str, Messenger]:
@@ -124,14 +117,3 @@ def _messenger(target: NotificationTargetSection, mail: NotificationMailSection)
     password = secret_in(mail.password_file, "notifications.mail.password_file") if mail.password_file else ""
     server = MailServer(mail.host, mail.port, mail.sender, mail.starttls, mail.authorities, mail.user, password)
     return Mail(target.name, target.mail_to, server)
-
-
-def secret_in(path: str, name: str) -> str:
-    """Return the first line of the file at `path`; raises InvalidSetting, calling the setting `name`."""
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidSetting(f"{name}: {path}: not readable: {error}") from error
-    if not lines or not lines[0].strip():
-        raise InvalidSetting(f"{name}: {path}: is empty, a secret in its first line is needed")
-    return lines[0].strip()

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from triage.errors import InvalidSetting
 from triage.notifications import EventKind
 from triage.priority import TargetTimes
+from worklist.roles import Role
 
 AeTitle = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[\x21-\x7e][\x20-\x5b\x5d-\x7e]*$")]
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -117,6 +118,9 @@ class WebSection(_Section):
     port: Port = Field(8380, description="port to listen on; 0 takes a free one")
     https: bool = Field(False, description="people reach the page over https, through a proxy; cookies are then Secure")
     allowed_hosts: tuple[str, ...] = Field((), description="host names that browsers may use; loopback always may")
+    page_url: str = Field(
+        "", pattern="^$|^https?://[^?#]+$", description="address that people reach the page at; empty: host and port"
+    )
     viewer_url: str = Field(
         "",
         pattern=r"^$|^https?://\S*\{study_uid\}\S*$",
@@ -174,6 +178,33 @@ class SurveillanceSection(_Section):
     interval_minutes: float = Field(15.0, gt=0, description="minutes between two looks at every stream")
 
 
+class ProviderSection(_Section):
+    """An identity provider that people log in at (OpenID Connect)."""
+
+    name: str = Field("", description="how the log-in page calls the provider; empty: local accounts alone")
+    issuer: str = Field(
+        "",
+        pattern=r"^$|^https://[^?#]+$|^http://(127\.0\.0\.1|localhost)[:/][^?#]*$",
+        description="address of the provider, exactly as its tokens say it",
+    )
+    client_id: str = Field("", description="what the provider calls this Acuity")
+    client_secret_file: str = Field("", description="file with the client's secret; empty: a public client")
+    scopes: str = Field("openid profile", description="what is asked for, with blanks between")
+    name_claim: str = Field("preferred_username", description="claim of the ID token that becomes the account's name")
+    role_claim: str = Field(
+        "roles", description="claim with the person's groups or roles; realm_access.roles reaches in"
+    )
+    roles: dict[str, Role] = Field(
+        {}, description="which value of that claim gives which role; the first that is there"
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> "ProviderSection":
+        if self.name and not (self.issuer and self.client_id and self.roles):
+            raise ValueError("issuer, client_id and roles are needed with a name")
+        return self
+
+
 class NotificationTargetSection(_Section):
     """One target that is told: a webhook or an address of mail."""
 
@@ -216,9 +247,6 @@ class NotificationMailSection(_Section):
 class NotificationsSection(_Section):
     """Who is told of what cannot wait; without steps, nobody is."""
 
-    page_url: str = Field(
-        "", pattern="^$|^https?://", description="address of the page that links begin with; empty: web.host and port"
-    )
     accession_number: bool = Field(False, description="tell the accession number of a study, too; it is patient data")
     targets: tuple[NotificationTargetSection, ...] = ()
     steps: tuple[NotificationStepSection, ...] = ()
@@ -250,6 +278,7 @@ class SettingsFile(_Section):
     inference: InferenceSection = InferenceSection()
     surveillance: SurveillanceSection = SurveillanceSection()
     notifications: NotificationsSection = NotificationsSection()
+    provider: ProviderSection = ProviderSection()
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +289,12 @@ class Settings:
     file: SettingsFile
     config_path: Path | None = None
     admin_password: str | None = field(default=None, repr=False)
+
+    @property
+    def page_url(self) -> str:
+        """The address that people reach the page at, without a slash at its end."""
+        web = self.file.web
+        return (web.page_url or f"{'https' if web.https else 'http'}://{web.host}:{web.port}").rstrip("/")
 
     @property
     def target_times(self) -> TargetTimes:
@@ -290,6 +325,17 @@ def read_settings(config: Path | None = None, environment: Mapping[str, str] | N
     except ValidationError as error:
         raise InvalidSetting(_all_mistakes(path, error)) from error
     return Settings(home, file, path if path.is_file() else None, environment.get("ACUITY_ADMIN_PASSWORD") or None)
+
+
+def secret_in(path: str, name: str) -> str:
+    """Return the first line of the file at `path`; raises InvalidSetting, calling the setting `name`."""
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidSetting(f"{name}: {path}: not readable: {error}") from error
+    if not lines or not lines[0].strip():
+        raise InvalidSetting(f"{name}: {path}: is empty, a secret in its first line is needed")
+    return lines[0].strip()
 
 
 def _parse(path: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from deploy.bundles import sound_bundles
 from deploy.clock import SystemClock
 from deploy.dicomweb import dicomweb_on
 from deploy.process import process
-from deploy.settings import Settings
+from deploy.settings import Settings, secret_in
 from inference.display import FrameReader
 from storage.accounts import AccountRows
 from storage.alarms import AlarmRows
@@ -21,11 +21,13 @@ from storage.gateway import GatewayReader
 from storage.images import ImageFiles
 from storage.incidents import IncidentReader
 from storage.model_registry import ModelRows
+from storage.provider_accounts import ProviderAccounts
 from storage.saved_views import SavedViews
 from storage.worklist_rows import WorklistReader
 from storage.workload import WorkloadReader
 from triage.reader_work import ReaderWork
 from worklist.app import create_app
+from worklist.oidc import Provider, ProviderSettings, SignIn
 from worklist.ports import WorklistServices
 from worklist.server import listening_socket, server
 from worklist.settings import LOOPBACK_HOSTS, WebSettings
@@ -35,8 +37,9 @@ def run(options: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT."""
     with process(options, "web") as own:
         web = own.settings.file.web
-        services = services_on(connect(own.database_url, pool_size=10), own.settings)
-        app = create_app(services, web_settings(own.settings))
+        engine = connect(own.database_url, pool_size=10)
+        sign_in = sign_in_of(own.settings, engine)
+        app = create_app(services_on(engine, own.settings), web_settings(own.settings), sign_in)
         server(app).run(sockets=[listening_socket(web.host, web.port)])
     return 0
 
@@ -83,3 +86,23 @@ def web_settings(settings: Settings) -> WebSettings:
         kept_free_bytes=int(settings.file.storage.min_free_gb * 1e9),
         destinations={one.name: f"{one.ae_title} at {one.host}:{one.port}" for one in settings.file.destinations},
     )
+
+
+def sign_in_of(settings: Settings, engine: Engine) -> SignIn | None:
+    """Return the identity provider of the settings, None where they name none; raises InvalidSetting."""
+    provider = settings.file.provider
+    if not provider.name:
+        return None
+    secret = provider.client_secret_file and secret_in(provider.client_secret_file, "provider.client_secret_file")
+    about = ProviderSettings(
+        name=provider.name,
+        issuer=provider.issuer,
+        client_id=provider.client_id,
+        client_secret=secret,
+        page_url=settings.page_url,
+        scopes=provider.scopes,
+        name_claim=provider.name_claim,
+        role_claim=provider.role_claim,
+        roles=provider.roles,
+    )
+    return SignIn(Provider(about), ProviderAccounts(engine))

@@ -30,11 +30,12 @@ class StoredAccount:
 
 @dataclass(frozen=True, slots=True)
 class StoredSession:
-    """Who a session belongs to, and until when."""
+    """Who a session belongs to, and until when; `issuer` is the provider that vouches for the account, if one does."""
 
     account: str
     role: str
     expires_at: datetime
+    issuer: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ class AccountRows:
             at: now.
             locks: how long the account is locked after the first, second, … failure in a row; the last one repeats.
         """
-        query = select(accounts).where(accounts.c.name == name).with_for_update()
+        query = select(accounts).where(accounts.c.name == name, accounts.c.issuer.is_(None)).with_for_update()
         with transaction(self.engine) as connection:
             row = connection.execute(query).one_or_none()
             if row is None or (row.locked_until is not None and row.locked_until > at):
@@ -118,13 +119,13 @@ class AccountRows:
 
     def find_session(self, token_sha256: str, at: datetime) -> StoredSession | None:
         query = (
-            select(sessions.c.account, sessions.c.expires_at, accounts.c.role)
+            select(sessions.c.account, sessions.c.expires_at, accounts.c.role, accounts.c.issuer)
             .join(accounts)
             .where(sessions.c.token_sha256 == token_sha256, sessions.c.expires_at > at)
         )
         with transaction(self.engine) as connection:
             row = connection.execute(query).one_or_none()
-        return None if row is None else StoredSession(row.account, row.role, row.expires_at)
+        return None if row is None else StoredSession(row.account, row.role, row.expires_at, row.issuer)
 
     def remove_session(self, token_sha256: str) -> None:
         with transaction(self.engine) as connection:

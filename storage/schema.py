@@ -217,6 +217,9 @@ accounts = Table(
     Column("failed_logins", Integer, nullable=False, server_default="0"),
     Column("locked_until", MOMENT),
     Column("created_at", MOMENT, nullable=False),
+    Column("issuer", Text),
+    Column("subject", Text),
+    Index("accounts_of_provider", "issuer", "subject", unique=True, postgresql_where=text("issuer IS NOT NULL")),
 )
 
 sessions = Table(

@@ -1,4 +1,4 @@
-"""The tables of what people are told."""
+"""The tables of what people are told, and of logins at an identity provider that have begun."""
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Identity, Index, Integer, Table, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import UUID
@@ -31,4 +31,13 @@ notifications = Table(
     Column("planned_at", MOMENT, nullable=False, server_default=text("now()")),
     Column("last_try_at", MOMENT),
     UniqueConstraint("event", "step", "target"),
+)
+
+provider_logins = Table(
+    "provider_logins",
+    metadata,
+    Column("state_sha256", Text, primary_key=True),
+    Column("nonce", Text, nullable=False),
+    Column("code_verifier", Text, nullable=False),
+    Column("expires_at", MOMENT, nullable=False),
 )

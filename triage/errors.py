@@ -39,6 +39,10 @@ class NotPermitted(PermanentError):
     """Who asks may not do this."""
 
 
+class LoginRefused(PermanentError):
+    """Somebody who comes from an identity provider is not let in; the message is one word that says why."""
+
+
 class StatusNotAllowed(PermanentError):
     """A study cannot go from its present status to the wanted one."""
 
@@ -101,6 +105,10 @@ class StorageFull(RetriableError):
 
 class StoreUnavailable(RetriableError):
     """The database did not answer."""
+
+
+class ProviderAway(RetriableError):
+    """The identity provider did not answer as one."""
 
 
 class DestinationUnavailable(RetriableError):

@@ -24,6 +24,7 @@ from worklist.dicomweb.answering import PREFIX
 from worklist.guard import Guard
 from worklist.live import LiveChanges
 from worklist.noting import Noting
+from worklist.oidc import SignIn
 from worklist.page_files import serve_page, static_folder
 from worklist.ports import WorklistServices
 from worklist.routes import (
@@ -38,6 +39,7 @@ from worklist.routes import (
     images,
     listing,
     operations,
+    provider,
     session,
     validations,
     views,
@@ -49,8 +51,8 @@ from worklist.shared_answers import SharedAnswers
 _GZIP_FROM_BYTES = 1000
 
 
-def create_app(services: WorklistServices, settings: WebSettings) -> FastAPI:
-    """Return the web application; it opens nothing before it is started."""
+def create_app(services: WorklistServices, settings: WebSettings, sign_in: SignIn | None = None) -> FastAPI:
+    """Return the web application; it opens nothing before it is started. `sign_in` lets people log in elsewhere."""
     app = FastAPI(
         title="Acuity worklist",
         description="Research use only, not a medical device.",
@@ -60,11 +62,25 @@ def create_app(services: WorklistServices, settings: WebSettings) -> FastAPI:
     )
     app.state.services = services
     app.state.settings = settings
+    app.state.sign_in = sign_in
     app.state.authenticator = Authenticator(services.accounts, services.clock, settings.session_lifetime)
     app.state.noting = Noting(services.audit, services.clock)
     app.state.live = LiveChanges(services.changes)
     app.state.shared_answers = SharedAnswers()
-    listed = (session, listing, work, images, events, alarms, audit, validations, deliveries, views, administration)
+    listed = (
+        session,
+        provider,
+        listing,
+        work,
+        images,
+        events,
+        alarms,
+        audit,
+        validations,
+        deliveries,
+        views,
+        administration,
+    )
     for module in (*listed, operations):
         app.include_router(module.router)
     if services.dicomweb is not None:

@@ -26,12 +26,16 @@ _PATIENCE_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who is asking, as which role; `expires_at` is None for API tokens, `session` tells their logins apart."""
+    """Who is asking, as which role; `expires_at` is None for API tokens, `session` tells their logins apart.
+
+    `from_provider`: the identity provider vouches for the account.
+    """
 
     name: str
     role: Role
     expires_at: datetime | None = None
     session: str = ""
+    from_provider: bool = False
 
     def may(self, permission: Permission) -> bool:
         return permission in PERMISSIONS[self.role]
@@ -96,14 +100,21 @@ class Authenticator:
         if self.passwords.is_outdated(claimed.password_hash):
             self.accounts.set_password_hash(name, self.passwords.hash(password))
         self.accounts.clear_failures(name)
-        token, expires_at = new_token(), now + self.session_lifetime
+        return self.open_proven(name, Role(claimed.role))
+
+    def open_proven(self, name: str, role: Role) -> NewSession:
+        """Return a new session of an account whose person was recognised, here or by the identity provider."""
+        now, token = self.clock.now(), new_token()
+        expires_at = now + self.session_lifetime
         self.accounts.add_session(digest_of(token), name, now, expires_at)
-        return NewSession(token, Identity(name, Role(claimed.role), expires_at, digest_of(token)))
+        return NewSession(token, Identity(name, role, expires_at, digest_of(token)))
 
     def identity_of_session(self, token: str) -> Identity | None:
         digest = digest_of(token)
         session = self.accounts.find_session(digest, self.clock.now())
-        return None if session is None else Identity(session.account, Role(session.role), session.expires_at, digest)
+        if session is None:
+            return None
+        return Identity(session.account, Role(session.role), session.expires_at, digest, session.issuer is not None)
 
     def identity_of_token(self, token: str) -> Identity | None:
         digest = digest_of(token)
@@ -129,6 +140,11 @@ def ensure_admin(accounts: Accounts, password: str | None, clock: Clock) -> str 
     chosen = password or secrets.token_urlsafe(12)
     created = accounts.create_account(ADMIN_NAME, Passwords().hash(chosen), Role.ADMIN.value, clock.now())
     return chosen if created and not password else None
+
+
+def is_account_name(name: str) -> bool:
+    """Return whether an account may be called so: 1 to 64 printable characters without blanks at the ends."""
+    return 1 <= len(name) <= 64 and name.isprintable() and name == name.strip()
 
 
 def new_token() -> str:

@@ -169,7 +169,7 @@ class Credentials(Protocol):
 
 
 class OpenSession(Protocol):
-    """Who a session belongs to, and until when."""
+    """Who a session belongs to, and until when; `issuer` is the provider that vouches for the account, if one does."""
 
     @property
     def account(self) -> str: ...
@@ -177,6 +177,8 @@ class OpenSession(Protocol):
     def role(self) -> str: ...
     @property
     def expires_at(self) -> datetime: ...
+    @property
+    def issuer(self) -> str | None: ...
 
 
 class Accounts(Protocol):

@@ -61,8 +61,9 @@ def settings_with(tmp_path, steps=({"targets": ["pager"]},), targets=(), **more)
     secret = tmp_path / "secret"
     secret.write_text(f"{SECRET}\n")
     named = [{**one, **({"secret_file": str(secret)} if "url" in one else {})} for one in targets]
-    told = {"page_url": "https://acuity.example", "targets": named, "steps": list(steps), **more}
-    return Settings(tmp_path, SettingsFile.model_validate({"notifications": told}))
+    told = {"targets": named, "steps": list(steps), **more}
+    page = {"page_url": "https://acuity.example/"}
+    return Settings(tmp_path, SettingsFile.model_validate({"notifications": told, "web": page}))
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ def test_every_route_of_the_api_refuses_anonymous(app, anonymous):
         (method, route.path.replace("{study_instance_uid}", "1.2.3"))
         for route in api_routes(app)
         for method in route.methods
-        if (method, route.path) != ("POST", "/api/v1/session")
+        if (method, route.path) != ("POST", "/api/v1/session") and "/session/provider" not in route.path
     ]
 
     answers = {
@@ -70,6 +70,8 @@ def test_every_route_of_the_api_refuses_anonymous(app, anonymous):
     }
 
     assert {route.path for route in api_routes(app)} == {path for path in app.openapi()["paths"] if "/api/" in path}
+    assert anonymous.get("/api/v1/session/provider").json() == {"name": ""}
+    assert anonymous.get("/api/v1/session/provider/start").status_code == 404
     assert len(answers) >= 7
     assert set(answers.values()) == {401}, answers
 

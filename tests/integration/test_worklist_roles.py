@@ -48,7 +48,12 @@ NEEDED = {
 }  # fmt: skip
 """What each route asks for; a route that is not here fails the test, so nobody adds one without deciding."""
 
-OPEN = {("POST", "/api/v1/session")}
+OPEN = {
+    ("POST", "/api/v1/session"),
+    ("GET", "/api/v1/session/provider"),
+    *(("GET", f"/api/v1/session/provider/{step}") for step in ("start", "callback", "logout")),
+}
+"""Asked by those who are about to log in, or have just logged out."""
 
 
 @pytest.fixture

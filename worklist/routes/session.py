@@ -36,6 +36,7 @@ class SessionView(BaseModel):
     role: str
     permissions: list[str]
     viewer_url: str
+    from_provider: bool
     expires_at: datetime | None
 
 
@@ -53,7 +54,7 @@ async def log_in(login: Login, request: Request, response: Response) -> SessionV
     if earlier := session_token_of(request):
         await run_in_threadpool(authenticator_of(request).close_session, earlier)
     await run_in_threadpool(noting_of(request).event, actor_of(opened.identity), AuditAction.LOGGED_IN)
-    _set_cookie(response, settings, opened.token)
+    set_session_cookie(response, settings, opened.token)
     log.info("session_opened", account=opened.identity.name, role=opened.identity.role.value)
     return _view(opened.identity, settings)
 
@@ -88,7 +89,8 @@ def _note_refusal(request: Request, name: str) -> None:
     noting_of(request).event(actor, AuditAction.LOGIN_REFUSED, succeeded=False)
 
 
-def _set_cookie(response: Response, settings: WebSettings, token: str) -> None:
+def set_session_cookie(response: Response, settings: WebSettings, token: str) -> None:
+    """Let the browser keep the token of a session, for requests of our own pages alone."""
     response.set_cookie(
         settings.cookie_name,
         token,
@@ -106,5 +108,6 @@ def _view(identity: Identity, settings: WebSettings) -> SessionView:
         role=identity.role.value,
         permissions=sorted(PERMISSIONS[identity.role]),
         viewer_url=settings.viewer_url,
+        from_provider=identity.from_provider,
         expires_at=identity.expires_at,
     )

@@ -1,4 +1,4 @@
-"""Events that people are told of, noted in the transaction that makes them, and every message about them."""
+"""Events that people are told of with every message about them, and accounts that an identity provider vouches for."""
 
 from alembic import op
 from sqlalchemy import text
@@ -62,6 +62,14 @@ STATEMENTS = (
         WHEN (NEW.state = 'refused' AND OLD.state <> 'refused') EXECUTE FUNCTION note_dead_letter()""",
     """CREATE TRIGGER refused AFTER UPDATE ON forwardings FOR EACH ROW
         WHEN (NEW.state = 'refused' AND OLD.state <> 'refused') EXECUTE FUNCTION note_dead_letter()""",
+    "ALTER TABLE accounts ADD COLUMN issuer text, ADD COLUMN subject text",
+    "CREATE UNIQUE INDEX accounts_of_provider ON accounts (issuer, subject) WHERE issuer IS NOT NULL",
+    """CREATE TABLE provider_logins (
+        state_sha256 text PRIMARY KEY,
+        nonce text NOT NULL,
+        code_verifier text NOT NULL,
+        expires_at timestamptz NOT NULL
+    )""",
 )
 
 

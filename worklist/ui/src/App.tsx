@@ -14,7 +14,10 @@ export function App(): ReactNode {
     queries.removeQueries({ predicate: (query) => query.queryKey[0] !== "session" });
     queries.setQueryData(["session"], null);
   }, [queries]);
-  const leave = useCallback(() => void logOut().finally(forget), [forget]);
+  const fromProvider = session.data?.from_provider ?? false;
+  const leave = useCallback(() => {
+    void logOut().finally(() => (fromProvider ? window.location.assign("/api/v1/session/provider/logout") : forget()));
+  }, [forget, fromProvider]);
 
   if (session.isPending) return <p className="opening">Opening the list…</p>;
   const loggedOut = session.data === null || (session.error instanceof ApiError && session.error.status === 401);

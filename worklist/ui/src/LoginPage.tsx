@@ -1,5 +1,6 @@
 import { useState, type FormEvent, type ReactNode } from "react";
 import { ApiError, logIn, type Session } from "./api";
+import { ProviderLink } from "./ProviderLink";
 import { RESEARCH_ONLY } from "./words";
 
 export function LoginPage({ onLogin }: { onLogin: (session: Session) => void }): ReactNode {
@@ -25,6 +26,7 @@ export function LoginPage({ onLogin }: { onLogin: (session: Session) => void }):
       <form className="login-card" onSubmit={(event) => void submit(event)}>
         <h1>Acuity</h1>
         <p className="muted">Log in to see who is due first.</p>
+        <ProviderLink />
         <label>
           Name
           <input name="name" autoComplete="username" autoCapitalize="none" spellCheck={false} required autoFocus />

@@ -196,6 +196,8 @@ export interface Session {
   permissions: Permission[];
   /** Address of the full viewer with {study_uid} in it; empty where none is set. */
   viewer_url: string;
+  /** Logged in at the identity provider, so one logs out there, too. */
+  from_provider: boolean;
   expires_at: string | null;
 }
 
@@ -334,6 +336,11 @@ export function fetchSession(signal: AbortSignal): Promise<Session> {
 
 export function logIn(name: string, password: string): Promise<Session> {
   return ask("/api/v1/session", { method: "POST", body: { name, password } });
+}
+
+/** What the log-in page calls the identity provider; empty where there is none. */
+export function fetchProvider(signal: AbortSignal): Promise<{ name: string }> {
+  return ask("/api/v1/session/provider", { signal });
 }
 
 export async function logOut(): Promise<void> {
