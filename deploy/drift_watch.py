@@ -3,14 +3,15 @@
 import argparse
 import json
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 
 from deploy.opened import opened_database
-from deploy.rehearsing import status_object
+from deploy.rehearsing import estimate_object, status_object
 from deploy.settings import Settings, read_settings
 from storage.alarms import AlarmRows
 from storage.database import connect
@@ -18,6 +19,8 @@ from storage.study_records import RecordReader
 from triage.errors import ActNotPossible
 from triage.surveillance import AlarmState, KeptAlarm
 from validation.drift.daily import Calendar
+from validation.drift.estimated import STREAM as ESTIMATED
+from validation.drift.estimated import EstimatedPerformance, estimated_performance
 from validation.drift.inputs import WINDOW_DAYS, difference
 from validation.drift.monitor import Design, StreamStatus, Watch, check
 
@@ -27,8 +30,9 @@ def status(options: argparse.Namespace) -> int:
     settings = read_settings(options.config)
     with opened_database(settings) as url:
         engine = connect(url)
-        told = [status_object(one) for one in look(engine, settings, datetime.now(UTC))]
+        found = looked(engine, settings, datetime.now(UTC))
         engine.dispose()
+    told = [status_object(one) | _estimate_of(one, found.estimates) for one in found.statuses]
     if options.json:
         json.dump(told, sys.stdout)
         sys.stdout.write("\n")
@@ -63,18 +67,34 @@ def explain(options: argparse.Namespace) -> int:
     return 0
 
 
-def look(engine: Engine, settings: Settings, now: datetime) -> list[StreamStatus]:
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """Every stream, and what the scores say about the models' performance."""
+
+    statuses: list[StreamStatus] = field(default_factory=list)
+    estimates: list[EstimatedPerformance] = field(default_factory=list)
+
+
+def looked(engine: Engine, settings: Settings, now: datetime) -> Looked:
     """Return the status of every stream over the stored history, as people have decided about its alarms."""
     section, zone = settings.file.surveillance, ZoneInfo(settings.file.site.time_zone)
     records = RecordReader(engine).between(now - timedelta(days=section.history_days), now)
     if not records:
-        return []
+        return Looked()
     calendar = Calendar(zone, now.astimezone(zone).date() - timedelta(days=1), section.baseline_days)
-    design = Design(section.years_between_false_alarms)
     kept = AlarmRows(engine).all()
-    not_closed = {one.alarm.key for one in kept if one.state is not AlarmState.CLOSED}
-    found = check(records, now, calendar, design, decided(kept, calendar))
-    return [replace(one, health="alarm") if one.key in not_closed else one for one in found]
+    open_ones = [one.alarm for one in kept if one.state is not AlarmState.CLOSED]
+    not_closed, watch = {one.key for one in open_ones}, decided(kept, calendar)
+    found = check(records, now, calendar, Design(section.years_between_false_alarms), watch)
+    return Looked(
+        [replace(one, health="alarm") if one.key in not_closed else one for one in found],
+        estimated_performance(records, calendar, open_ones, watch.baselines),
+    )
+
+
+def look(engine: Engine, settings: Settings, now: datetime) -> list[StreamStatus]:
+    """Return the status of every stream alone."""
+    return looked(engine, settings, now).statuses
 
 
 def look_and_keep(engine: Engine, settings: Settings, now: datetime) -> list[KeptAlarm]:
@@ -89,6 +109,13 @@ def decided(alarms: list[KeptAlarm], calendar: Calendar) -> Watch:
         baselines={one.alarm.key: one.alarm.changed_on for one in closed if one.new_baseline},
         restarts={one.alarm.key: calendar.day_of(one.closed_at) for one in closed if one.closed_at is not None},
     )
+
+
+def _estimate_of(status: StreamStatus, estimates: list[EstimatedPerformance]) -> dict[str, Any]:
+    """Return the figures of the model beside the stream that charts them; they are of all scanners of the site."""
+    key = status.key
+    own = [one for one in estimates if key.stream == ESTIMATED and (one.site, one.model) == (key.site, key.model)]
+    return {"estimate": estimate_object(own[0])} if own else {}
 
 
 def _shown(number: float | None) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from deploy.alarming import alarm_object
 from triage.errors import InvalidDesign
+from validation.drift.estimated import EstimatedPerformance
 from validation.drift.monitor import Design, StreamStatus
 from validation.drift.quiet_years import quiet_years
 from validation.drift.rehearsal import Finding, Rehearsal, expected_at_most, rehearse
@@ -59,6 +60,16 @@ def status_object(status: StreamStatus) -> dict[str, Any]:
     told = asdict(status) | asdict(status.key)
     told.pop("key")
     return told | {"alarms": [alarm_object(one) for one in status.alarms]}
+
+
+def estimate_object(found: EstimatedPerformance) -> dict[str, Any]:
+    """Return what scores say about a model as a JSON object; intervals are 95 %, prevalence by EM."""
+    told = {name: value for name, value in asdict(found).items() if name != "figures"}
+    told |= {"first": found.first.isoformat(), "last": found.last.isoformat(), "studies": 0, "figures": None}
+    if found.figures is None:
+        return told
+    figures = {name: {"value": value, "ci95": interval} for name, (value, interval) in found.figures.corrected.items()}
+    return told | {"studies": found.figures.n, "figures": figures}
 
 
 def _told(found: Rehearsal, design: Design, name: str) -> dict[str, Any]:

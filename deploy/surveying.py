@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Engine
 
 from deploy.alarming import kept_object
-from deploy.drift_watch import look
+from deploy.drift_watch import looked
 from deploy.opened import opened_database
-from deploy.rehearsing import status_object
+from deploy.rehearsing import estimate_object, status_object
 from deploy.settings import Settings, read_settings
 from storage.alarms import AlarmRows
 from storage.database import connect
@@ -66,15 +66,17 @@ def facts_of(engine: Engine, settings: Settings, first: date, last: date, now: d
         for entry in ModelRows(engine).history()
         if start <= entry.decision.at < end
     ]  # fmt: skip
+    seen = looked(engine, settings, min(now, end))
     return Facts(
         first=first,
         last=last,
         zone=zone,
         made_at=now.astimezone(zone),
         records=RecordReader(engine).between(start, end),
-        statuses=look(engine, settings, min(now, end)),
+        statuses=seen.statuses,
         alarms=[one for one in reversed(AlarmRows(engine).all()) if start <= one.opened_at < end],
         changes=changes,
+        estimates=seen.estimates,
     )
 
 
@@ -88,6 +90,7 @@ def document(figures: Figures) -> dict[str, Any]:
         "studies": figures.studies,
         "volumes": [asdict(one) for one in figures.volumes],
         "performance": {name: asdict(found) for name, found in figures.performance.items()},
+        "estimated": [estimate_object(one) for one in facts.estimates],
         "drift": [status_object(one) for one in facts.statuses],
         "alarms": [kept_object(one, facts.made_at) for one in facts.alarms],
         "complaints": [asdict(one) for one in figures.complaints],

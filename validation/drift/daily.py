@@ -57,10 +57,12 @@ STREAMS: Mapping[str, StreamSpec] = {
     "missed": StreamSpec(StreamKind.PERFORMANCE, of_model=True, matures_after_days=7),
     "false_flag": StreamSpec(StreamKind.PERFORMANCE, of_model=True, matures_after_days=7),
     "wrong_place": StreamSpec(StreamKind.PERFORMANCE, of_model=True, matures_after_days=7),
+    "estimated_accuracy": StreamSpec(StreamKind.PERFORMANCE, of_model=True),
     "triage_minutes": StreamSpec(StreamKind.SERVICE),
     "reading_minutes": StreamSpec(StreamKind.SERVICE, matures_after_days=7),
 }
-"""Missed counts among what readers found, false flags among what they did not: neither moves with prevalence."""
+"""Missed counts among what readers found, false flags among what they did not: neither moves with prevalence.
+The estimated accuracy is no field of a record: `estimated` works it out from scores."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from triage.surveillance import Alarm, StreamKey, StreamKind, StudyRecord
 from validation.drift.charts import run_cusum
 from validation.drift.daily import VOLUME, Calendar, DailySeries, daily_streams
 from validation.drift.designs import Cusum
+from validation.drift.estimated import estimated_streams
 from validation.drift.promise import DAYS_PER_YEAR, REFERENCE_VALUE, Basis, SharedLimit, shared_limit
 from validation.drift.silence import ArrivalWatch, watch_arrivals
 
@@ -78,7 +79,8 @@ def check(
     silences = _silences(records, now, calendar, design)
     answer = [_silence_status(key, found, calendar) for key, found in silences.items()]
     by_site: dict[str, list[DailySeries]] = defaultdict(list)
-    for one in daily_streams(records, calendar, watch.baselines):
+    series_of_all = daily_streams(records, calendar, watch.baselines)
+    for one in (*series_of_all, *estimated_streams(records, calendar, watch.baselines)):
         by_site[one.key.site].append(_without_silence(one, silences, calendar))
     for site, series in by_site.items():
         others = sum(found is not None for key, found in silences.items() if key.site == site)
@@ -117,7 +119,8 @@ def _status(series: DailySeries, shared: SharedLimit, restart: date | None) -> S
                              run.alarm_index, max(start, run.first_changed_index or 0)))  # fmt: skip
         start = run.alarm_index + 1
         run = run_cusum(chart, values, start)
-    smallest = chart.smallest_change(FOUND_WITHIN_DAYS)
+    basis = _charted(series)
+    smallest = chart.smallest_change(FOUND_WITHIN_DAYS * basis.observed) if basis.observed else None
     return replace(
         told,
         health="watching",
@@ -125,7 +128,7 @@ def _status(series: DailySeries, shared: SharedLimit, restart: date | None) -> S
         limit=chart.limit,
         smallest_change=None if smallest is None else smallest * series.unit,
         baseline_days=series.baseline_end,
-        false_per_year=0.0 if _stood_still(series) else shared.false_per_year[_charted(series)],
+        false_per_year=0.0 if _stood_still(series) else shared.false_per_year[basis],
         alarms=tuple(alarms),
     )
 

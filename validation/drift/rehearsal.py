@@ -32,7 +32,7 @@ NAMES: dict[str, frozenset[str]] = {
     "logo": frozenset({"novelty", "quality_note", "out_of_scope"}),
     "prevalence": frozenset({"score_logit", "flagged"}),
     "mute": frozenset({SILENCE}),
-    "model": frozenset({"score_logit", "flagged", "missed", "false_flag"}),
+    "model": frozenset({"score_logit", "flagged", "missed", "false_flag", "estimated_accuracy"}),
 }
 """Which streams name a trouble rightly."""
 

@@ -8,6 +8,7 @@ from datetime import date, datetime, tzinfo
 import numpy as np
 
 from triage.surveillance import KeptAlarm, StudyRecord
+from validation.drift.estimated import EstimatedPerformance
 from validation.drift.labelled import ERRORS, LabelledPerformance, labelled_performance
 from validation.drift.monitor import StreamStatus
 from validation.intervals import Estimate, Proportion, clopper_pearson
@@ -41,6 +42,7 @@ class Facts:
     statuses: Sequence[StreamStatus]
     alarms: Sequence[KeptAlarm]
     changes: Sequence[ModelChange]
+    estimates: Sequence[EstimatedPerformance] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,18 @@ def page_html(figures: Figures) -> str:
     """Return the page."""
     facts = figures.facts
     title = f"{facts.first} to {facts.last}"
-    sections = (_summary, _volumes, _performance, _drift, _alarms, _complaints, _subgroups, _changes, _waiting)
+    sections = (
+        _summary,
+        _volumes,
+        _performance,
+        _estimated,
+        _drift,
+        _alarms,
+        _complaints,
+        _subgroups,
+        _changes,
+        _waiting,
+    )
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
@@ -83,6 +94,24 @@ def _performance(figures: Figures) -> str:
         parts.append(_table(caption, ("", "value", "", "of", "change", "against the claim"), rows))
         parts.append(trend_drawing(found))
     return "\n".join(parts) if figures.performance else parts[0] + "<p>No model answered in the period.</p>"
+
+
+def _estimated(figures: Figures) -> str:
+    parts = ["<h2>Performance, estimated from scores alone</h2>"]
+    for one in figures.facts.estimates:
+        if one.figures is None:
+            parts.append(f"<p>{escape(one.model)}: {one.labelled} answers of readers in the baseline, too few yet.</p>")
+            continue
+        rows = [
+            [escape(name), _shown(Estimate(value, interval)), interval_bar(Estimate(value, interval))]
+            for name, (value, interval) in one.figures.corrected.items()
+        ]
+        caption = f"{one.model}: {one.first} to {one.last}, {one.figures.n} scores, prevalence estimated by EM"
+        parts.append(_table(caption, ("", "estimate and 95 % interval", ""), rows))
+        doubts = "".join(f"<li>{escape(doubt)}</li>" for doubt in one.doubts)
+        parts.append(f"<p><strong>The assumption</strong></p><ul>{doubts}</ul>" if doubts else "")
+        parts.append(f"<p>{escape(one.assumptions)}</p>")
+    return "\n".join(parts) if figures.facts.estimates else parts[0] + "<p>No model answered.</p>"
 
 
 def _drift(figures: Figures) -> str:
