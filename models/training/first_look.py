@@ -1,5 +1,7 @@
 """Weighing the features of a pretrained network: whitened principal components, then a logistic regression."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -9,6 +11,7 @@ from torch import Tensor
 
 from models.training.lesion_network import LesionNetwork
 
+STAGES = ("stem", "quarter", "eighth")
 COMPONENTS = 80
 STRENGTH = 0.01
 """Inverse strength of the regularisation of scikit-learn's `LogisticRegression`, on components of variance 1."""
@@ -16,8 +19,16 @@ STRENGTH = 0.01
 
 def look_with(network: LesionNetwork, start: LesionNetwork) -> None:
     """Give `network` the first stages of `start` to look with."""
-    for name in ("stem", "quarter", "eighth"):
+    for name in STAGES:
         network.first_look.get_submodule(name).load_state_dict(start.get_submodule(name).state_dict())
+
+
+def share_pretrained(members: Sequence[LesionNetwork]) -> None:
+    """Let members that look with the same pretrained stages hold them once: a smaller file."""
+    for name in STAGES:
+        for member in members:
+            if member.plan.answer == "cells":
+                member.first_look.set_submodule(name, members[0].first_look.get_submodule(name))
 
 
 def learn(network: LesionNetwork, images: Tensor, positive: NDArray[np.bool_], seed: int) -> None:

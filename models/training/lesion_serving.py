@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from models.training.first_look import share_pretrained
 from models.training.gauge import EMBEDDING_SIZE, Gauge, gauged_features
 from models.training.lesion_network import LesionNetwork
 
@@ -19,6 +20,7 @@ class ServingLesions(nn.Module):
 
     def __init__(self, members: Sequence[LesionNetwork], gauges: Sequence[Gauge]) -> None:
         super().__init__()
+        share_pretrained(members)
         self.members, self.gauges = nn.ModuleList(members), nn.ModuleList(gauges)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:

@@ -71,7 +71,9 @@ RECIPE = Recipe(
     labels=("opacity", *FINDINGS),
     targets=targets,
     plan=FitPlan(
-        network=LesionPlan(channels=1, labels=1 + len(FINDINGS), answer="cells", stride=16, rows=128),
+        network=LesionPlan(
+            channels=1, labels=1 + len(FINDINGS), answer="cells", stride=16, rows=128, widths=(16, 32, 64, 112)
+        ),
         epochs=12,
         images_per_epoch=700,
         label_weights=(1.0, *(0.15 for _ in FINDINGS)),

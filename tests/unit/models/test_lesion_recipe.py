@@ -20,6 +20,7 @@ from inference.preprocess import prepare
 from inference.volume import Volume
 from models.bundle import load_bundle
 from models.training.cli import RECIPES
+from models.training.first_look import share_pretrained
 from models.training.lesion_augmentation import Variation, varied
 from models.training.lesion_bundle import triage_spec
 from models.training.lesion_fit import batch_of, fit, network_input
@@ -177,6 +178,12 @@ def test_a_first_look_is_learnt_on_pretrained_features_and_the_map_sums_up_the_a
         assert not without.first_look(tensor).any()
     torch.testing.assert_close(fitted.first_look.stem.state_dict(), start.stem.state_dict())
     torch.testing.assert_close(maps.mean(dim=(2, 3)), logits[:, :1], atol=1e-4, rtol=1e-4)
+    another = fit(images, chosen[:16], recipe.preparation, recipe.plan, "cpu", lambda *_: None, start).network
+    with torch.inference_mode():
+        alone = another(tensor)[0]
+        share_pretrained([fitted, another])
+        torch.testing.assert_close(another(tensor)[0], alone)
+    assert fitted.first_look.eighth is another.first_look.eighth
     said = looked.mean(dim=(2, 3))[:, 0].numpy()
     assert maps.shape == (24, 1, 6, 6)
     assert said[positive].mean() > said[~positive].mean()
