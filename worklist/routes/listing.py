@@ -1,5 +1,6 @@
 """The list itself, one study of it, and what needs a person."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Security
@@ -111,7 +112,7 @@ def _page(request: Request, identity: Identity, wanted: Wanted) -> WorklistView:
     services = _services(request)
     # What is searched for is not noted: it is often a name, and the audit holds none.
     noting_of(request).view(identity, AuditAction.LIST_SEARCHED if wanted.q else AuditAction.LIST_VIEWED)
-    page = services.rows.page(wanted.as_filter())
+    page = services.rows.page(replace(wanted.as_filter(), within=identity.within))
     return worklist_view(page, wanted.limit, services.clock.now())
 
 
