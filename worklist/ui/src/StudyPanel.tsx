@@ -62,7 +62,9 @@ export function StudyPanel({ uid, session, acts, onWork, onPlaces, onClose }: Pr
       {study.data && <Content key={uid} study={study.data} session={session} acts={acts} onWork={onWork} />}
       {!study.data && study.error && <p role="alert">{errorWords(study.error)}</p>}
       {!study.data && study.error instanceof ApiError && study.error.status === 403 && (
-        <BreakGlassButton session={session} uid={uid} onOpened={() => void study.refetch()} />
+        <div className="refused">
+          <BreakGlassButton session={session} uid={uid} onOpened={() => void study.refetch()} />
+        </div>
       )}
       {study.isPending && <p className="muted">Loading…</p>}
     </Panel>
