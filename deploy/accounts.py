@@ -34,6 +34,11 @@ def add_users(verbs: Any, printing: argparse.ArgumentParser) -> None:
     role = actions.add_parser("role", parents=[printing], help="give an account another role; ends its logins")
     role.add_argument("--role", required=True, choices=[role.value for role in Role], help="what it may do")
     role.set_defaults(run=change_role)
+    sites = actions.add_parser("sites", parents=[printing], help="say of which sites an account may see studies")
+    which = sites.add_mutually_exclusive_group(required=True)
+    which.add_argument("--site", action="append", metavar="NAME", help="institution, as scanners write it; repeatable")
+    which.add_argument("--every-site", action="store_true", help="studies of every site")
+    sites.set_defaults(run=change_sites)
     password = actions.add_parser(
         "password", parents=[printing], help="give an account a new password; ends its logins"
     )
@@ -44,23 +49,27 @@ def add_users(verbs: Any, printing: argparse.ArgumentParser) -> None:
     remove.set_defaults(run=remove_user)
     for one in (add, password):
         one.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
-    for one in (add, role, password, unlock, remove):
+    for one in (add, role, sites, password, unlock, remove):
         one.add_argument("name", help="name of the account")
 
 
 def list_users(options: argparse.Namespace) -> int:
-    """Print every account, without its password."""
+    """Print every account, without its password; `sites` is left out where it is every site."""
     now = datetime.now(UTC)
     with _accounts(options) as (accounts, _):
-        found = [
-            {"name": one.name, "role": one.role, "locked": bool(one.locked_until and one.locked_until > now)}
-            for one in accounts.every()
-        ]
+        found = accounts.every()
     if options.json:
-        print(json.dumps(found))
+        told = [
+            {"name": one.name, "role": one.role, "locked": bool(one.locked_until and one.locked_until > now)}
+            | ({} if one.sites is None else {"sites": list(one.sites)})
+            for one in found
+        ]
+        print(json.dumps(told))
         return 0
-    for account in found:
-        print(f"{account['role']:9}  {account['name']}{'  (locked)' if account['locked'] else ''}")
+    for one in found:
+        locked = "  (locked)" if one.locked_until and one.locked_until > now else ""
+        sites = "" if one.sites is None else f"  sites: {', '.join(one.sites)}"
+        print(f"{one.role:9}  {one.name}{locked}{sites}")
     return 0
 
 
@@ -81,6 +90,17 @@ def change_role(options: argparse.Namespace) -> int:
         _require(accounts.set_role(options.name, options.role), options.name)
         _note(audit, options.name, "role", options.role)
     _tell(options, {"name": options.name, "role": options.role})
+    return 0
+
+
+def change_sites(options: argparse.Namespace) -> int:
+    """Say of which sites an account may see studies; it holds from the next request on."""
+    sites = None if options.every_site else sorted(set(options.site))
+    told = "every site" if sites is None else ", ".join(sites)
+    with _accounts(options) as (accounts, audit):
+        _require(accounts.set_sites(options.name, sites), options.name)
+        _note(audit, options.name, "sites", "", {"sites": told})
+    _tell(options, {"name": options.name, "sites": told})
     return 0
 
 
@@ -125,8 +145,8 @@ def _accounts(options: argparse.Namespace) -> Iterator[tuple[AccountRows, AuditT
             engine.dispose()
 
 
-def _note(audit: AuditTrail, name: str, change: str, role: str) -> None:
-    details = {"account": name, "change": change, **({"role": role} if role else {})}
+def _note(audit: AuditTrail, name: str, change: str, role: str, more: dict[str, str] | None = None) -> None:
+    details = {"account": name, "change": change, **({"role": role} if role else {}), **(more or {})}
     audit.note(AuditEvent(datetime.now(UTC), PLATFORM, AuditAction.ACCOUNT_CHANGED, details=details))
 
 

@@ -197,12 +197,21 @@ class ProviderSection(_Section):
     roles: dict[str, Role] = Field(
         {}, description="which value of that claim gives which role; the first that is there"
     )
+    site_claim: str = Field("", description="claim with the sites whose studies the person may see; empty: every site")
+    sites: dict[str, str] = Field({}, description="which value of that claim gives which site; empty: values are sites")
 
     @model_validator(mode="after")
     def _whole(self) -> "ProviderSection":
         if self.name and not (self.issuer and self.client_id and self.roles):
             raise ValueError("issuer, client_id and roles are needed with a name")
         return self
+
+
+class BreakGlassSection(_Section):
+    """Opening a study of another site in an emergency."""
+
+    allowed: bool = Field(False, description="readers may open studies of other sites, with a reason")
+    hours: float = Field(4.0, gt=0, le=72, description="hours for which a study is then open to the reader")
 
 
 class NotificationTargetSection(_Section):
@@ -279,6 +288,7 @@ class SettingsFile(_Section):
     surveillance: SurveillanceSection = SurveillanceSection()
     notifications: NotificationsSection = NotificationsSection()
     provider: ProviderSection = ProviderSection()
+    break_glass: BreakGlassSection = BreakGlassSection()
 
 
 @dataclass(frozen=True, slots=True)

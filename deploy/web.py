@@ -1,6 +1,7 @@
 """`acuity web`: the page and its API."""
 
 import argparse
+from datetime import timedelta
 
 from sqlalchemy import Engine
 
@@ -23,6 +24,7 @@ from storage.incidents import IncidentReader
 from storage.model_registry import ModelRows
 from storage.provider_accounts import ProviderAccounts
 from storage.saved_views import SavedViews
+from storage.site_rights import SiteRightsRows
 from storage.worklist_rows import WorklistReader
 from storage.workload import WorkloadReader
 from triage.reader_work import ReaderWork
@@ -64,6 +66,7 @@ def services_on(engine: Engine, settings: Settings) -> WorklistServices:
         views=SavedViews(engine),
         gateway=GatewayReader(engine),
         models=ModelRows(engine),
+        site_rights=SiteRightsRows(engine),
         localising=localising_models(settings),
         dicomweb=dicomweb_on(engine, settings, frames),
     )
@@ -76,7 +79,7 @@ def localising_models(settings: Settings) -> frozenset[str]:
 
 def web_settings(settings: Settings) -> WebSettings:
     """Return what the administrator decided about the page."""
-    web = settings.file.web
+    web, glass = settings.file.web, settings.file.break_glass
     hosts = (*LOOPBACK_HOSTS, web.host, *web.allowed_hosts)
     return WebSettings(
         https=web.https,
@@ -84,6 +87,7 @@ def web_settings(settings: Settings) -> WebSettings:
         viewer_url=web.viewer_url,
         data_folder=settings.home,
         kept_free_bytes=int(settings.file.storage.min_free_gb * 1e9),
+        break_glass_lasts=timedelta(hours=glass.hours) if glass.allowed else None,
         destinations={one.name: f"{one.ae_title} at {one.host}:{one.port}" for one in settings.file.destinations},
     )
 
@@ -104,5 +108,7 @@ def sign_in_of(settings: Settings, engine: Engine) -> SignIn | None:
         name_claim=provider.name_claim,
         role_claim=provider.role_claim,
         roles=provider.roles,
+        site_claim=provider.site_claim,
+        sites=provider.sites,
     )
     return SignIn(Provider(about), ProviderAccounts(engine))

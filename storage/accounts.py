@@ -21,21 +21,26 @@ class StoredCredentials:
 
 @dataclass(frozen=True, slots=True)
 class StoredAccount:
-    """An account as it is listed."""
+    """An account as it is listed; `sites` None: every site."""
 
     name: str
     role: str
     locked_until: datetime | None
+    sites: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
 class StoredSession:
-    """Who a session belongs to, and until when; `issuer` is the provider that vouches for the account, if one does."""
+    """Who a session belongs to, and until when; `issuer` is the provider that vouches for the account, if one does.
+
+    `sites` None: every site.
+    """
 
     account: str
     role: str
     expires_at: datetime
     issuer: str | None
+    sites: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +62,19 @@ class AccountRows:
 
     def every(self) -> Sequence[StoredAccount]:
         """Return the accounts in the order of their names."""
-        query = select(accounts.c.name, accounts.c.role, accounts.c.locked_until).order_by(accounts.c.name)
+        query = select(accounts).order_by(accounts.c.name)
         with transaction(self.engine) as connection:
-            return [StoredAccount(row.name, row.role, row.locked_until) for row in connection.execute(query)]
+            return [
+                StoredAccount(row.name, row.role, row.locked_until, _sites(row.sites))
+                for row in connection.execute(query)
+            ]
+
+    def set_sites(self, name: str, sites: Sequence[str] | None) -> bool:
+        """Give an account the studies of `sites` alone, None: of every site; False where there is none."""
+        values = {"sites": None if sites is None else list(sites)}
+        statement = update(accounts).where(accounts.c.name == name).values(values).returning(accounts.c.name)
+        with transaction(self.engine) as connection:
+            return connection.execute(statement).one_or_none() is not None
 
     def set_role(self, name: str, role: str) -> bool:
         """Give an account another role and end its sessions; False where there is none."""
@@ -119,13 +134,15 @@ class AccountRows:
 
     def find_session(self, token_sha256: str, at: datetime) -> StoredSession | None:
         query = (
-            select(sessions.c.account, sessions.c.expires_at, accounts.c.role, accounts.c.issuer)
+            select(sessions.c.account, sessions.c.expires_at, accounts.c.role, accounts.c.issuer, accounts.c.sites)
             .join(accounts)
             .where(sessions.c.token_sha256 == token_sha256, sessions.c.expires_at > at)
         )
         with transaction(self.engine) as connection:
             row = connection.execute(query).one_or_none()
-        return None if row is None else StoredSession(row.account, row.role, row.expires_at, row.issuer)
+        return (
+            None if row is None else StoredSession(row.account, row.role, row.expires_at, row.issuer, _sites(row.sites))
+        )
 
     def remove_session(self, token_sha256: str) -> None:
         with transaction(self.engine) as connection:
@@ -140,3 +157,7 @@ class AccountRows:
         query = select(api_tokens.c.role).where(api_tokens.c.token_sha256 == token_sha256)
         with transaction(self.engine) as connection:
             return connection.execute(query).scalar_one_or_none()
+
+
+def _sites(found: list[str] | None) -> tuple[str, ...] | None:
+    return None if found is None else tuple(found)

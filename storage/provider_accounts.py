@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Protocol
 
 from sqlalchemy import Engine, delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
@@ -14,6 +15,21 @@ from triage.audit import PLATFORM, AuditAction, AuditEvent
 
 _NO_PASSWORD = "!"
 """No hash of any password; an account with an issuer is never asked for one anyway."""
+
+
+class Person(Protocol):
+    """Who somebody is, by the word of the provider; `sites` None: every site."""
+
+    @property
+    def issuer(self) -> str: ...
+    @property
+    def subject(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def role(self) -> str: ...
+    @property
+    def sites(self) -> tuple[str, ...] | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,35 +52,39 @@ class ProviderAccounts:
             row = connection.execute(statement.returning(provider_logins)).one_or_none()
         return None if row is None or row.expires_at <= at else (row.nonce, row.code_verifier)
 
-    def admit(self, issuer: str, subject: str, name: str, role: str, at: datetime) -> str | None:
+    def admit(self, person: Person, at: datetime) -> str | None:
         """Return the name of the person's account, made or changed to what the provider says now.
 
-        A change of the role ends the account's sessions, and both are noted in the audit. None where the account has
-        to be made and its name belongs to somebody else.
+        A change of the role or the sites ends the account's sessions, and is noted in the audit. None where the account
+        has to be made and its name belongs to somebody else.
         """
-        whose = (accounts.c.issuer == issuer, accounts.c.subject == subject)
+        whose = (accounts.c.issuer == person.issuer, accounts.c.subject == person.subject)
+        sites = None if person.sites is None else list(person.sites)
+        rights: dict[str, Any] = {"role": str(person.role), "sites": sites}
         with transaction(self.engine) as connection:
             known = connection.execute(select(accounts).where(*whose).with_for_update()).one_or_none()
             if known is None:
-                values = {"name": name, "password_hash": _NO_PASSWORD, "role": role, "created_at": at}
-                adding = insert_or_skip(accounts).values(values | {"issuer": issuer, "subject": subject})
+                values: dict[str, Any] = {"name": person.name, "password_hash": _NO_PASSWORD, "created_at": at}
+                values |= rights | {"issuer": person.issuer, "subject": person.subject}
+                adding = insert_or_skip(accounts).values(values)
                 made = connection.execute(
                     adding.on_conflict_do_nothing().returning(accounts.c.name)
                 ).scalar_one_or_none()
                 if made is None:
                     return None
-            elif known.role != role:
-                connection.execute(update(accounts).where(*whose).values(role=role))
+            elif (known.role, known.sites) != (rights["role"], rights["sites"]):
+                connection.execute(update(accounts).where(*whose).values(rights))
                 connection.execute(delete(sessions).where(sessions.c.account == known.name))
             else:
                 return str(known.name)
-            change, own_name = ("added", name) if known is None else ("role", str(known.name))
-            told = {"account": own_name, "change": change, "role": role, "provider": issuer}
+            change, name = ("added", person.name) if known is None else ("rights", str(known.name))
+            told = {"account": name, "change": change, "role": str(person.role), "provider": person.issuer}
+            told |= {} if sites is None else {"sites": ", ".join(sites)}
             AuditRows(connection).append(AuditEvent(at, PLATFORM, AuditAction.ACCOUNT_CHANGED, details=told))
-        return own_name
+        return name
 
     def withdraw(self, issuer: str, subject: str) -> str | None:
-        """End the sessions of somebody whom the provider gives no role any more; return the account, None if none."""
+        """End the sessions of somebody whom the provider gives no right any more; return the account, None if none."""
         query = select(accounts.c.name).where(accounts.c.issuer == issuer, accounts.c.subject == subject)
         with transaction(self.engine) as connection:
             name = connection.execute(query).scalar_one_or_none()

@@ -219,6 +219,7 @@ accounts = Table(
     Column("created_at", MOMENT, nullable=False),
     Column("issuer", Text),
     Column("subject", Text),
+    Column("sites", ARRAY(Text)),
     Index("accounts_of_provider", "issuer", "subject", unique=True, postgresql_where=text("issuer IS NOT NULL")),
 )
 

@@ -1,4 +1,4 @@
-"""The tables of what people are told, and of logins at an identity provider that have begun."""
+"""The tables of what people are told, of logins at an identity provider, and of studies opened in an emergency."""
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Identity, Index, Integer, Table, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import UUID
@@ -40,4 +40,17 @@ provider_logins = Table(
     Column("nonce", Text, nullable=False),
     Column("code_verifier", Text, nullable=False),
     Column("expires_at", MOMENT, nullable=False),
+)
+
+broken_glass = Table(
+    "broken_glass",
+    metadata,
+    Column("number", BigInteger, Identity(), primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("study_instance_uid", Text, ForeignKey("studies.study_instance_uid"), nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("at", MOMENT, nullable=False),
+    Column("expires_at", MOMENT, nullable=False),
+    Index("broken_glass_of_account", "account", "study_instance_uid"),
 )

@@ -11,6 +11,7 @@ from storage.reading import ReadingRows, work_from_row
 from storage.results import recorded_from_row
 from storage.row_contents import answers_to, contents_of
 from storage.schema import analyses, studies, study_changes
+from storage.site_rights import within
 from storage.studies import StudyRows, study_from_row
 from storage.study_results import DeliveryState, RecordedSelection, deliveries_of, objects_of, selections_of
 from storage.transaction import transaction
@@ -30,7 +31,8 @@ class RowFilter(Protocol):
 
     `after` is the study that the page begins behind, in the one order of the list; each word of `text` is looked for
     in the patient's name and ID, the accession number, the description and the study UID. `site` is the institution,
-    `owner` the reader who has claimed the study.
+    `owner` the reader who has claimed the study. With `within`, an account and its sites, only their studies and
+    those that the account has opened in an emergency.
     """
 
     @property
@@ -51,6 +53,8 @@ class RowFilter(Protocol):
     def owner(self) -> str: ...
     @property
     def site(self) -> str: ...
+    @property
+    def within(self) -> tuple[str, tuple[str, ...]] | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +195,7 @@ def _place_of(connection: Connection, uid: StudyInstanceUid) -> Any:
 
 
 def _conditions(wanted: RowFilter) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
+    conditions: list[ColumnElement[bool]] = [] if wanted.within is None else [within(*wanted.within)]
     if wanted.band is not None:
         conditions.append(studies.c.listed_band == int(wanted.band))
     if wanted.ai_state is not None:

@@ -55,6 +55,7 @@ class AuditAction(StrEnum):
     NOTIFICATION_REFUSED = "notification_refused"
     NOTIFICATION_RETRIED = "notification_retried"
     ESCALATION_ENDED = "escalation_ended"
+    GLASS_BROKEN = "glass_broken"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,13 @@
 """What the pages of administrators and quality managers need, each need as one small Protocol."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from models.evidence import EvidenceKind, MeasuredRun, ReachedVerdict
 from models.lifecycle import RegisteredModel
 from triage.audit import Actor
+from triage.identifiers import StudyInstanceUid
 from triage.surveillance import Disposition, KeptAlarm
 
 
@@ -70,3 +71,40 @@ class InstalledModels(Protocol):
 
     def all(self) -> Sequence[RegisteredModel]:
         """Return every model by task and name, the newest of a name last."""
+
+
+class Opening(Protocol):
+    """A study that was opened in an emergency."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def account(self) -> str: ...
+    @property
+    def study_instance_uid(self) -> StudyInstanceUid: ...
+    @property
+    def cause(self) -> str: ...
+    @property
+    def note(self) -> str: ...
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def expires_at(self) -> datetime: ...
+
+
+class SiteRights(Protocol):
+    """Which studies an account may open that is not for every site."""
+
+    def may_open(self, account: str, sites: Sequence[str], study: StudyInstanceUid) -> bool:
+        """Return whether the study is of these sites, or opened in an emergency; True where there is no such study."""
+
+    def break_glass(self, actor: Actor, asked: str, why: tuple[str, str], at: datetime, lasts: timedelta) -> Opening:
+        """Open the study with the UID or the accession number `asked`, for a cause and a note.
+
+        Raises:
+            UnknownStudy: there is none.
+            ActNotPossible: there are several.
+        """
+
+    def openings(self, most: int) -> Sequence[Opening]:
+        """Return the newest ones first."""

@@ -31,6 +31,7 @@ from worklist.routes import (
     administration,
     alarms,
     audit,
+    break_glass,
     deliveries,
     dicomweb_retrieve,
     dicomweb_search,
@@ -67,21 +68,8 @@ def create_app(services: WorklistServices, settings: WebSettings, sign_in: SignI
     app.state.noting = Noting(services.audit, services.clock)
     app.state.live = LiveChanges(services.changes)
     app.state.shared_answers = SharedAnswers()
-    listed = (
-        session,
-        provider,
-        listing,
-        work,
-        images,
-        events,
-        alarms,
-        audit,
-        validations,
-        deliveries,
-        views,
-        administration,
-    )
-    for module in (*listed, operations):
+    listed = (session, provider, listing, work, images, events, alarms, audit, break_glass, validations)
+    for module in (*listed, deliveries, views, administration, operations):
         app.include_router(module.router)
     if services.dicomweb is not None:
         for module in (dicomweb_search, dicomweb_retrieve, dicomweb_store):

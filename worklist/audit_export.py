@@ -26,6 +26,7 @@ _TYPES: dict[AuditAction, tuple[str, str, str]] = {
     AuditAction.IMAGES_RETRIEVED: ("110104", "DICOM Instances Transferred", "R"),
     AuditAction.AUDIT_VIEWED: ("110101", "Audit Log Used", "R"),
     AuditAction.ACCESS_REFUSED: ("110113", "Security Alert", "E"),
+    AuditAction.GLASS_BROKEN: ("110113", "Security Alert", "E"),
     AuditAction.IMAGES_REMOVED: ("110105", "DICOM Study Deleted", "D"),
     AuditAction.ACCOUNT_CHANGED: ("110137", "User Security Attributes Changed", "U"),
 }

@@ -28,7 +28,7 @@ _PATIENCE_S = 5.0
 class Identity:
     """Who is asking, as which role; `expires_at` is None for API tokens, `session` tells their logins apart.
 
-    `from_provider`: the identity provider vouches for the account.
+    `from_provider`: the identity provider vouches for the account. `sites` None: studies of every site.
     """
 
     name: str
@@ -36,6 +36,12 @@ class Identity:
     expires_at: datetime | None = None
     session: str = ""
     from_provider: bool = False
+    sites: tuple[str, ...] | None = None
+
+    @property
+    def within(self) -> tuple[str, tuple[str, ...]] | None:
+        """The account and its sites, None where it is for every site."""
+        return None if self.sites is None else (self.name, self.sites)
 
     def may(self, permission: Permission) -> bool:
         return permission in PERMISSIONS[self.role]
@@ -100,21 +106,28 @@ class Authenticator:
         if self.passwords.is_outdated(claimed.password_hash):
             self.accounts.set_password_hash(name, self.passwords.hash(password))
         self.accounts.clear_failures(name)
-        return self.open_proven(name, Role(claimed.role))
+        return self.open_proven(name)
 
-    def open_proven(self, name: str, role: Role) -> NewSession:
-        """Return a new session of an account whose person was recognised, here or by the identity provider."""
+    def open_proven(self, name: str) -> NewSession | None:
+        """Return a new session of an account whose person was recognised; None where it was just removed."""
         now, token = self.clock.now(), new_token()
-        expires_at = now + self.session_lifetime
-        self.accounts.add_session(digest_of(token), name, now, expires_at)
-        return NewSession(token, Identity(name, role, expires_at, digest_of(token)))
+        self.accounts.add_session(digest_of(token), name, now, now + self.session_lifetime)
+        identity = self.identity_of_session(token)
+        return None if identity is None else NewSession(token, identity)
 
     def identity_of_session(self, token: str) -> Identity | None:
         digest = digest_of(token)
         session = self.accounts.find_session(digest, self.clock.now())
         if session is None:
             return None
-        return Identity(session.account, Role(session.role), session.expires_at, digest, session.issuer is not None)
+        return Identity(
+            name=session.account,
+            role=Role(session.role),
+            expires_at=session.expires_at,
+            session=digest,
+            from_provider=session.issuer is not None,
+            sites=session.sites,
+        )
 
     def identity_of_token(self, token: str) -> Identity | None:
         digest = digest_of(token)

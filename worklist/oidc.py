@@ -46,6 +46,8 @@ class ProviderSettings:
         page_url: the address that people reach the page at, where the provider sends them back to.
         role_claim: the claim with groups or roles; "a.b" also reaches into an object.
         roles: which value gives which role; the first that a person has counts, and who has none is not let in.
+        site_claim: the claim that says whose studies a person may see; empty: those of every site.
+        sites: which value gives which site; empty: the values are the sites.
     """
 
     name: str
@@ -57,6 +59,8 @@ class ProviderSettings:
     name_claim: str
     role_claim: str
     roles: Mapping[str, Role]
+    site_claim: str = ""
+    sites: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +74,13 @@ class Beginning:
 
 @dataclass(frozen=True, slots=True)
 class ProvenPerson:
-    """Who somebody is, by the word of the provider; `subject` names them there for ever."""
+    """Who somebody is, by the word of the provider; `subject` names them there for ever, `sites` None: every site."""
 
     issuer: str
     subject: str
     name: str
     role: Role
+    sites: tuple[str, ...] | None
 
 
 @dataclass(slots=True)
@@ -105,7 +110,8 @@ class Provider:
         """Return who came back with `code`.
 
         Raises:
-            LoginRefused: "code", "signature", "expired", "nonce", "audience", "issuer", "token", "name", "role".
+            LoginRefused: "code", "signature", "expired", "nonce", "audience", "issuer", "token", "name"; and as
+                NotAdmitted "role", "site".
             ProviderAway: the provider does not answer, or not as one.
         """
         settings, token = self.settings, self._fetch_token(code, begun)
@@ -115,11 +121,21 @@ class Provider:
         subject, wanted = str(claims["sub"]), _values(claims, settings.role_claim)
         role = next((role for value, role in settings.roles.items() if value in wanted), None)
         if role is None:
-            raise NoRole(subject)
+            raise NotAdmitted("role", subject)
         name = claims.get(settings.name_claim)
         if not isinstance(name, str) or not is_account_name(name):
             raise LoginRefused("name")
-        return ProvenPerson(settings.issuer, subject, name, role)
+        return ProvenPerson(settings.issuer, subject, name, role, self._sites(claims))
+
+    def _sites(self, claims: Mapping[str, Any]) -> tuple[str, ...] | None:
+        settings = self.settings
+        if not settings.site_claim:
+            return None
+        values = _values(claims, settings.site_claim)
+        sites = {settings.sites[one] for one in values if one in settings.sites} if settings.sites else values
+        if not sites:
+            raise NotAdmitted("site", str(claims["sub"]))
+        return tuple(sorted(sites))
 
     def address_of_logout(self) -> str:
         """Return where the browser goes to log out at the provider, too; the page where there is no such place."""
@@ -208,7 +224,7 @@ class ProviderPeople(Protocol):
     def take(self, state_sha256: str, at: datetime) -> tuple[str, str] | None:
         """Return nonce and code verifier of a login that has begun, once."""
 
-    def admit(self, issuer: str, subject: str, name: str, role: str, at: datetime) -> str | None:
+    def admit(self, person: ProvenPerson, at: datetime) -> str | None:
         """Return the name of the person's account, made or changed; None where the name belongs to somebody else."""
 
     def withdraw(self, issuer: str, subject: str) -> str | None:
@@ -223,11 +239,11 @@ class SignIn:
     people: ProviderPeople
 
 
-class NoRole(LoginRefused):
-    """The provider knows the person, and gives no role that the settings map."""
+class NotAdmitted(LoginRefused):
+    """The provider knows the person, and says nothing that the settings map to a role, or to a site."""
 
-    def __init__(self, subject: str) -> None:
-        super().__init__("role")
+    def __init__(self, reason: str, subject: str) -> None:
+        super().__init__(reason)
         self.subject = subject
 
 

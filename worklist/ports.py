@@ -14,7 +14,15 @@ from triage.reader_work import ReaderWork
 from triage.reading import Act, Reading, Work
 from triage.selection import Refusal
 from triage.study import Series, Study
-from worklist.administration_ports import Alarms, DeliveryLedger, Evidence, Gateway, InstalledModels, SavedViews
+from worklist.administration_ports import (
+    Alarms,
+    DeliveryLedger,
+    Evidence,
+    Gateway,
+    InstalledModels,
+    SavedViews,
+    SiteRights,
+)
 from worklist.dicomweb.ports import DicomWebServices
 
 
@@ -24,7 +32,8 @@ class ListFilter:
 
     `after` is the study that the page begins behind, in the one order of the list; each word of `text` is looked for
     in the patient's name and ID, the accession number, the description and the study UID. `site` is the institution,
-    `owner` the reader who has claimed the study.
+    `owner` the reader who has claimed the study. With `within`, an account and its sites, only their studies and
+    those that the account has opened in an emergency.
     """
 
     limit: int = 200
@@ -36,6 +45,7 @@ class ListFilter:
     reading: Reading = Reading.ALL
     owner: str = ""
     site: str = ""
+    within: tuple[str, tuple[str, ...]] | None = None
 
 
 class ListedStudy(Protocol):
@@ -169,7 +179,10 @@ class Credentials(Protocol):
 
 
 class OpenSession(Protocol):
-    """Who a session belongs to, and until when; `issuer` is the provider that vouches for the account, if one does."""
+    """Who a session belongs to, and until when; `issuer` is the provider that vouches for the account, if one does.
+
+    `sites` None: every site.
+    """
 
     @property
     def account(self) -> str: ...
@@ -179,6 +192,8 @@ class OpenSession(Protocol):
     def expires_at(self) -> datetime: ...
     @property
     def issuer(self) -> str | None: ...
+    @property
+    def sites(self) -> tuple[str, ...] | None: ...
 
 
 class Accounts(Protocol):
@@ -359,6 +374,7 @@ class WorklistServices:
     views: SavedViews
     gateway: Gateway
     models: InstalledModels
+    site_rights: SiteRights
     localising: frozenset[str]
     """The models whose display policy lets the page show where they see something."""
     dicomweb: DicomWebServices | None = None

@@ -21,6 +21,7 @@ class WebSettings:
         data_folder: where images are kept, whose disk the administrator's page shows; None where it is not known.
         kept_free_bytes: below this, instances are refused.
         destinations: the name of each place that results are sent to, and its AE title and address in words.
+        break_glass_lasts: how long a study of another site is open to who gave a reason; None: nobody may open one.
         ping_every: how often an open event stream shows that it is alive and checks its session again.
     """
 
@@ -32,6 +33,7 @@ class WebSettings:
     data_folder: Path | None = None
     kept_free_bytes: int = 0
     destinations: Mapping[str, str] = field(default_factory=dict)
+    break_glass_lasts: timedelta | None = None
     ping_every: timedelta = timedelta(seconds=15)
 
     @property

@@ -65,7 +65,7 @@ def _metadata(recipe: Recipe) -> dict[str, object]:
     return {
         "schema": "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/meta_schema_20240725.json",
         "version": recipe.version,
-        "changelog": {recipe.version: "first version"},
+        "changelog": dict(recipe.changes),
         "monai_version": monai.__version__,
         "pytorch_version": torch.__version__.split("+")[0],
         "numpy_version": np.__version__,

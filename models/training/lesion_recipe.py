@@ -1,5 +1,6 @@
 """What makes up the recipe of a planar model: its data, its question, its network, and the words around them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -63,6 +64,7 @@ class Recipe:
     subgroups: tuple[str, ...] = ()
     pretraining: Pretraining | None = None
     references: tuple[str, ...] = field(default_factory=tuple)
+    changes: Mapping[str, str] = field(default_factory=lambda: {"1.0.0": "first version"})
 
 
 def flag(row: Row, column: str) -> float:

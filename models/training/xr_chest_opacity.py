@@ -105,5 +105,9 @@ RECIPE = Recipe(
         "Sick patients are filmed lying down (AP). Read the figures of AP and PA apart, not the one of both together.",
         "The map is learned from labels of whole images. It points; it does not outline.",
     ),
+    changes={
+        "1.0.0": "first version",
+        "1.1.0": "weights for each cell of the map, half of them on pretrained features; 128x128 instead of 192x192",
+    },
     pretraining=Pretraining("pretrain", paediatric_targets, epochs=4, images_per_epoch=3200),
 )

@@ -25,6 +25,7 @@ from storage.images import ImageFiles
 from storage.incidents import IncidentReader
 from storage.model_registry import ModelRows
 from storage.saved_views import SavedViews
+from storage.site_rights import SiteRightsRows
 from storage.worklist_rows import WorklistReader
 from storage.workload import WorkloadReader
 from triage.findings import (
@@ -293,6 +294,7 @@ def services_on(engine: Engine) -> WorklistServices:
         views=SavedViews(engine),
         gateway=GatewayReader(engine),
         models=ModelRows(engine),
+        site_rights=SiteRightsRows(engine),
         localising=frozenset({ICH.name}),
     )
 

@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
+from deploy.cli import main
 from deploy.clock import SystemClock
 from deploy.jobs import open_queue, take_up_lost_jobs
 from deploy.notifying import add_notifications, climb, ladder_of, messengers_of, telling_of
@@ -259,10 +260,7 @@ def test_a_worker_that_is_killed_before_it_noted_sends_again_with_the_same_key(
     a_critical_study(department)
     climb(outbox, ladder_of(settings), SystemClock())
     config = tmp_path / "acuity.json"
-    file = settings.file.model_copy(
-        update={"database": settings.file.database.model_copy(update={"url": database_url})}
-    )
-    config.write_text(file.model_dump_json())
+    config.write_text(json.dumps(settings.file.model_dump(mode="json") | {"database": {"url": database_url}}))
     command = [sys.executable, "-m", "deploy.cli", "work", "--queue", "delivery", "--config", str(config)]
     worker = subprocess.Popen(command, env={**os.environ, "ACUITY_HOME": str(tmp_path)}, stderr=subprocess.DEVNULL)
     webhook.before_answer = lambda: (worker.send_signal(signal.SIGKILL), worker.wait())
@@ -339,20 +337,18 @@ def test_a_ladder_that_names_no_target_and_a_missing_secret_are_told(tmp_path):
         messengers_of(read_settings(config, {}))
 
 
-def test_the_command_line_lists_and_tries_a_target(settings, database_url, tmp_path, webhook):
+def test_the_command_line_lists_and_tries_a_target(settings, database_url, tmp_path, webhook, capsys, monkeypatch):
+    monkeypatch.setenv("ACUITY_HOME", str(tmp_path))
     config = tmp_path / "acuity.json"
-    file = settings.file.model_copy(
-        update={"database": settings.file.database.model_copy(update={"url": database_url})}
-    )
-    config.write_text(file.model_dump_json())
+    config.write_text(json.dumps(settings.file.model_dump(mode="json") | {"database": {"url": database_url}}))
 
     def acuity(*words):
-        command = [sys.executable, "-m", "deploy.cli", "notifications", *words, "--config", str(config)]
-        return subprocess.run(command, capture_output=True, text=True, env={**os.environ, "ACUITY_HOME": str(tmp_path)})
+        return main(["notifications", *words, "--config", str(config)])
 
-    assert acuity("test", "pager").returncode == 0
+    assert acuity("test", "pager") == 0
     assert json.loads(webhook.requests[0][1])["type"] == "trial"
     webhook.answers = [503, 410]
-    assert [acuity("test", "pager").returncode for _ in range(2)] == [1, 2]
-    assert (acuity("test", "nobody").returncode, acuity("retry", "x").returncode) == (2, 2)
-    assert json.loads(acuity("list", "--json").stdout) == []
+    assert [acuity("test", "pager") for _ in range(2)] == [1, 2]
+    assert (acuity("test", "nobody"), acuity("retry", "x")) == (2, 2)
+    capsys.readouterr()
+    assert (acuity("list", "--json"), json.loads(capsys.readouterr().out)) == (0, [])

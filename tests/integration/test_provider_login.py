@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -46,8 +47,10 @@ def page(engine, idp):
         page_url=f"http://127.0.0.1:{port}", scopes="openid profile", name_claim="preferred_username",
         role_claim="roles", roles={"department-heads": Role.LEAD, "radiologists": Role.READER},
     )  # fmt: skip
-    app = create_app(services_on(engine), QUICK, SignIn(Provider(settings), ProviderAccounts(engine)))
+    sign_in = SignIn(Provider(settings), ProviderAccounts(engine))
+    app = create_app(services_on(engine), QUICK, sign_in)
     with running(app, port) as url, httpx.Client(base_url=url, headers={"Origin": url}) as client:
+        client.settings, client.sign_in = settings, sign_in
         yield client
 
 
@@ -204,6 +207,20 @@ def test_another_role_at_the_provider_ends_the_sessions_and_no_role_does_too(pag
     second = page.cookies.get("acuity")
     assert log_in(page) == "role"
     assert httpx.get(f"{page.base_url}/api/v1/session", cookies={"acuity": second}).status_code == 401
+
+
+def test_a_claim_says_whose_studies_a_person_may_see(page, idp, engine):
+    mapped = replace(page.settings, site_claim="hospitals", sites={"n": "North", "s": "South"})
+    page.sign_in.provider.settings = mapped
+    idp.claims = {"hospitals": ["n", "elsewhere"]}
+    assert log_in(page) == ""
+    assert page.get("/api/v1/session").json()["sites"] == ["North"]
+    first = page.cookies.get("acuity")
+
+    idp.claims = {"hospitals": ["elsewhere"]}
+
+    assert log_in(page) == "site"
+    assert httpx.get(f"{page.base_url}/api/v1/session", cookies={"acuity": first}).status_code == 401
 
 
 def test_an_account_of_the_provider_has_no_password(page, engine):

@@ -26,6 +26,8 @@ NEEDED = {
     ("GET", "/api/v1/deliveries"): Permission.SEE_INCIDENTS,
     ("POST", "/api/v1/deliveries/replay"): Permission.HANDLE_INCIDENTS,
     ("GET", "/api/v1/audit"): Permission.SEE_AUDIT,
+    ("GET", "/api/v1/break-glass"): Permission.SEE_AUDIT,
+    ("POST", "/api/v1/break-glass"): READS,
     ("GET", "/api/v1/validations"): Permission.SEE_VALIDATIONS,
     ("GET", "/api/v1/validations/{kind}/{number}/report"): Permission.SEE_VALIDATIONS,
     ("GET", "/api/v1/alarms"): Permission.SEE_ALARMS,

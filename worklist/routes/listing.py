@@ -1,5 +1,6 @@
 """The list itself, one study of it, and what needs a person."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response, Security
@@ -112,7 +113,7 @@ def _page(request: Request, identity: Identity, wanted: Wanted) -> Response:
     services = _services(request)
     # What is searched for is not noted: it is often a name, and the audit holds none.
     noting_of(request).view(identity, AuditAction.LIST_SEARCHED if wanted.q else AuditAction.LIST_VIEWED)
-    asked = wanted.as_filter()
+    asked = replace(wanted.as_filter(), within=identity.within)
 
     def worked_out() -> bytes:
         page = services.rows.page(asked)

@@ -15,7 +15,7 @@ from triage.errors import LoginRefused, ProviderAway
 from worklist.access import authenticator_of, noting_of
 from worklist.auth import NewSession, digest_of, new_token
 from worklist.noting import actor_of
-from worklist.oidc import Beginning, NoRole, SignIn
+from worklist.oidc import Beginning, NotAdmitted, SignIn
 from worklist.routes.session import set_session_cookie
 from worklist.settings import WebSettings
 
@@ -98,15 +98,15 @@ def _opened(request: Request, state: str, code: str, error: str) -> NewSession:
         raise LoginRefused("declined")
     try:
         person = sign_in.provider.prove(code, Beginning(state, *begun))
-    except NoRole as refusal:
+    except NotAdmitted as refusal:
         sign_in.people.withdraw(sign_in.provider.settings.issuer, refusal.subject)
         raise
-    name = sign_in.people.admit(person.issuer, person.subject, person.name, person.role.value, clock.now())
-    if name is None:
+    name = sign_in.people.admit(person, clock.now())
+    opened = None if name is None else authenticator_of(request).open_proven(name)
+    if opened is None:
         raise LoginRefused("taken")
-    opened = authenticator_of(request).open_proven(name, person.role)
     noting_of(request).event(actor_of(opened.identity), AuditAction.LOGGED_IN, details={"provider": person.issuer})
-    log.info("session_opened", account=name, role=person.role.value, provider=person.issuer)
+    log.info("session_opened", account=opened.identity.name, role=person.role.value, provider=person.issuer)
     return opened
 
 

@@ -13,7 +13,7 @@ from triage.audit import Actor, AuditAction
 from worklist.access import authenticator_of, identity_of, noting_of, session_token_of
 from worklist.auth import MAX_PASSWORD_LENGTH, Identity
 from worklist.noting import actor_of
-from worklist.roles import PERMISSIONS
+from worklist.roles import PERMISSIONS, Permission
 from worklist.settings import WebSettings
 
 router = APIRouter(prefix="/api/v1/session", tags=["session"])
@@ -37,6 +37,8 @@ class SessionView(BaseModel):
     permissions: list[str]
     viewer_url: str
     from_provider: bool
+    sites: list[str] | None
+    may_break_glass: bool
     expires_at: datetime | None
 
 
@@ -109,5 +111,7 @@ def _view(identity: Identity, settings: WebSettings) -> SessionView:
         permissions=sorted(PERMISSIONS[identity.role]),
         viewer_url=settings.viewer_url,
         from_provider=identity.from_provider,
+        sites=None if identity.sites is None else list(identity.sites),
+        may_break_glass=settings.break_glass_lasts is not None and identity.may(Permission.READ_STUDIES),
         expires_at=identity.expires_at,
     )

@@ -50,3 +50,10 @@ def test_a_refused_login_is_an_authentication_that_failed_and_names_no_study():
 
     assert (event["type"]["code"], event["outcome"]) == ("110114", "4")
     assert [entity["name"] for entity in event["entity"]] == ["link 1"]
+
+
+def test_a_study_opened_in_an_emergency_is_a_security_alert():
+    # PS3.15 A.5.3.11: Emergency Override is a kind of Security Alert.
+    told = as_fhir(a_record(action=AuditAction.GLASS_BROKEN), "North")
+
+    assert (told["type"]["code"], told["subtype"][0]["code"]) == ("110113", "glass_broken")

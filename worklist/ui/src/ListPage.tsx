@@ -4,6 +4,7 @@ import { ApiError, fetchIncidents, fetchWorklist, type Session, type StudyRow } 
 import { AdminPage } from "./AdminPage";
 import { AttentionPanel } from "./AttentionPanel";
 import { AuditTable } from "./AuditPage";
+import { BreakGlassButton } from "./BreakGlass";
 import { setServerTime } from "./clock";
 import { useEvents } from "./events";
 import { isNarrowed, useView } from "./filters";
@@ -125,7 +126,9 @@ export function ListPage({ session, theme, onTheme, onLogout, onExpired }: Props
         shown={rows.length}
         total={page.data?.total}
         hasSearch={q !== ""}
-      />
+      >
+        <BreakGlassButton session={session} onOpened={open} />
+      </FilterBar>
       )}
       <main className="list-area">
         {view.panel === "admin" && session.permissions.includes("see_operations") ? (

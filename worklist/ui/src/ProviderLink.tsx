@@ -8,6 +8,7 @@ const WHY: Record<string, string> = {
   away: "The identity provider does not answer. Try again, or use an account of Acuity.",
   declined: "The identity provider did not let you in.",
   role: "Your account there gives you no role here. Ask your administrator.",
+  site: "Your account there is for no site here. Ask your administrator.",
   name: "The identity provider does not say what your account is called. Ask your administrator.",
   taken: "Another account here has your name. Ask your administrator.",
   state: "This login took too long, or was begun in another window. Begin again.",

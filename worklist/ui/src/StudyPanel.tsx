@@ -3,6 +3,7 @@ import { Suspense, lazy, type ReactNode } from "react";
 import { ApiError, fetchStudy, type Analysis, type Measurement, type Region, type Session, type StudyDetail } from "./api";
 import type { Acts, WorkWord } from "./acts";
 import { Score } from "./AiStatement";
+import { BreakGlassButton } from "./BreakGlass";
 import { useNow } from "./clock";
 import { BandIcon, FlagIcon, NoFlagIcon } from "./icons";
 import { History } from "./History";
@@ -60,6 +61,11 @@ export function StudyPanel({ uid, session, acts, onWork, onPlaces, onClose }: Pr
     >
       {study.data && <Content key={uid} study={study.data} session={session} acts={acts} onWork={onWork} />}
       {!study.data && study.error && <p role="alert">{errorWords(study.error)}</p>}
+      {!study.data && study.error instanceof ApiError && study.error.status === 403 && (
+        <div className="refused">
+          <BreakGlassButton session={session} uid={uid} onOpened={() => void study.refetch()} />
+        </div>
+      )}
       {study.isPending && <p className="muted">Loading…</p>}
     </Panel>
   );

@@ -147,12 +147,14 @@ interface FilterBarProps {
   shown: number;
   total: number | undefined;
   hasSearch: boolean;
+  children?: ReactNode;
 }
 
 const BANDS: Band[] = ["CRITICAL", "URGENT", "ROUTINE"];
 const MODALITIES = ["CT", "MR", "US", "DX", "CR"];
 
-export function FilterBar({ view, me, sites, onView, waiting, onApply, shown, total, hasSearch }: FilterBarProps): ReactNode {
+export function FilterBar(props: FilterBarProps): ReactNode {
+  const { view, me, sites, onView, waiting, onApply, shown, total, hasSearch } = props;
   const isFiltered = isNarrowed(view);
   return (
     <div className="filterbar" role="region" aria-label="Filters">
@@ -208,6 +210,7 @@ export function FilterBar({ view, me, sites, onView, waiting, onApply, shown, to
         </Button>
       )}
       <SavedViewsMenu view={view} onView={onView} />
+      {props.children}
       <span className="shown-count" aria-live="off">
         {total === undefined ? "" : `${shown} of ${counted(total, "study", "studies")}`}
         {isFiltered || hasSearch ? " (filtered)" : ""}

@@ -198,6 +198,9 @@ export interface Session {
   viewer_url: string;
   /** Logged in at the identity provider, so one logs out there, too. */
   from_provider: boolean;
+  /** Whose studies the account may see; null: those of every site. */
+  sites: string[] | null;
+  may_break_glass: boolean;
   expires_at: string | null;
 }
 
@@ -287,6 +290,11 @@ export function fetchStudy(uid: string, signal: AbortSignal): Promise<StudyDetai
 /** `path` is what stands behind the study in the address of an act: "claim", "verdicts", … */
 export function postAct(uid: string, path: string, body?: unknown): Promise<ActDone> {
   return ask(`/api/v1/studies/${encodeURIComponent(uid)}/${path}`, { method: "POST", body });
+}
+
+/** Open a study of another site; `asked` is its UID or its accession number. */
+export function breakGlass(asked: string, cause: string, note: string): Promise<{ study_instance_uid: string }> {
+  return ask("/api/v1/break-glass", { method: "POST", body: { asked, cause, note } });
 }
 
 export async function handleIncident(key: string, act: "acknowledged" | "closed"): Promise<void> {

@@ -1,0 +1,112 @@
+/** Opens a study of another site in an emergency: asks for a reason, and says that the auditor sees it. */
+
+import { useState, type FormEvent, type ReactNode } from "react";
+import { Button, Dialog, Heading, Modal, ModalOverlay } from "react-aria-components";
+import { ApiError, breakGlass, type Session } from "./api";
+import { capitalised } from "./words";
+
+const CAUSES: [string, string][] = [
+  ["emergency", "Emergency"],
+  ["cover", "I cover for the other site"],
+  ["second_opinion", "Second opinion that was asked for"],
+  ["other", "Another reason, in words"],
+];
+
+interface Props {
+  session: Session;
+  /** The study that was refused; without it the dialog asks which one. */
+  uid?: string;
+  onOpened: (uid: string) => void;
+}
+
+export function BreakGlassButton({ session, uid, onOpened }: Props): ReactNode {
+  const [isOpen, setOpen] = useState(false);
+  if (!session.may_break_glass || session.sites === null) return null;
+  return (
+    <>
+      <Button className={uid ? "button button-main" : "button"} onPress={() => setOpen(true)}>
+        {uid ? "Open in an emergency…" : "Other site…"}
+      </Button>
+      {isOpen && (
+        <BreakGlassDialog
+          uid={uid}
+          sites={session.sites}
+          onClose={() => setOpen(false)}
+          onOpened={(opened) => {
+            setOpen(false);
+            onOpened(opened);
+          }}
+        />
+      )}
+    </>
+  );
+}
+
+interface DialogProps {
+  uid: string | undefined;
+  sites: string[];
+  onClose: () => void;
+  onOpened: (uid: string) => void;
+}
+
+function BreakGlassDialog({ uid, sites, onClose, onOpened }: DialogProps): ReactNode {
+  const [cause, setCause] = useState("emergency");
+  const [error, setError] = useState("");
+  const [isBusy, setBusy] = useState(false);
+
+  const submit = (event: FormEvent<HTMLFormElement>): void => {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget);
+    setBusy(true);
+    setError("");
+    void breakGlass(uid ?? String(form.get("asked")).trim(), cause, String(form.get("note")))
+      .then((opening) => onOpened(opening.study_instance_uid))
+      .catch((reason: unknown) => {
+        setError(reason instanceof ApiError ? reason.message : "the server does not answer");
+        setBusy(false);
+      });
+  };
+  return (
+    <ModalOverlay className="overlay" isOpen onOpenChange={(open) => !open && onClose()} isDismissable>
+      <Modal className="modal">
+        <Dialog className="dialog">
+          <Heading slot="title">Open a study of another site</Heading>
+          <p>
+            You see the studies of {sites.filter(Boolean).join(", ") || "no site"}. A study of another site opens for you alone and
+            for a few hours. Who opened it, when and why is kept, and the auditor reads it.
+          </p>
+          <form className="form" onSubmit={submit}>
+            {uid === undefined && (
+              <label>
+                Accession number or Study Instance UID
+                <input name="asked" required maxLength={64} autoComplete="off" spellCheck={false} autoFocus />
+              </label>
+            )}
+            <fieldset className="choices">
+              <legend>Reason</legend>
+              {CAUSES.map(([name, words]) => (
+                <label key={name} className="choice-line">
+                  <input type="radio" name="cause" checked={cause === name} onChange={() => setCause(name)} />
+                  {words}
+                </label>
+              ))}
+            </fieldset>
+            <label>
+              {cause === "other" ? "In words" : "In words, if you like"}
+              <input name="note" required={cause === "other"} maxLength={500} autoComplete="off" />
+            </label>
+            {error && <p role="alert">{capitalised(error)}.</p>}
+            <div className="form-end">
+              <button type="submit" className="button button-main" disabled={isBusy}>
+                Open the study
+              </button>
+              <Button className="button button-quiet" onPress={onClose}>
+                Cancel
+              </Button>
+            </div>
+          </form>
+        </Dialog>
+      </Modal>
+    </ModalOverlay>
+  );
+}
