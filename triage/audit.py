@@ -51,6 +51,8 @@ class AuditAction(StrEnum):
     ALARM_ACKNOWLEDGED = "alarm_acknowledged"
     ALARM_ASSIGNED = "alarm_assigned"
     ALARM_CLOSED = "alarm_closed"
+    ALARM_ESCALATED = "alarm_escalated"
+    FLAGS_PAUSED = "flags_paused"
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,7 @@ def leading(alarms: Sequence[Alarm]) -> Alarm:
 def _charted(series: DailySeries) -> Basis:
     """Return what the chart of a stream rests on."""
     known = np.isfinite(series.values[: series.baseline_end])
-    return Basis(int(known.sum()), round(float(known.mean()), 2))
+    return Basis(int(known.sum()), round(float(known.mean()), 2), round(series.sharpness, 2))
 
 
 def _stood_still(series: DailySeries) -> bool:
@@ -141,7 +141,7 @@ def _alarm(series: DailySeries, limit: float, statistic: float, side: str, row: 
     noticed = series.first_day + timedelta(days=row + series.matures_after_days)
     return Alarm(
         series.key, series.kind, noticed, series.first_day + timedelta(days=changed), side, statistic, limit, size,
-        tuple(series.studies[place] for place in best),
+        tuple(series.studies[place] for place in best), size * series.unit,
     )  # fmt: skip
 
 
