@@ -12,7 +12,8 @@ class StudyRecord:
 
     `scanner` is the AE title that sent it, so that another machine behind the same address is a change and not a
     stranger. `categories` hold texts, `numbers` measurements with the unit in their name, `events` what did or did not
-    happen; a stream that says nothing about the study is absent from them.
+    happen; a stream that says nothing about the study is absent from them. `embedding` is what the network saw in the
+    images, empty where it did not run.
     """
 
     study_instance_uid: str
@@ -23,6 +24,7 @@ class StudyRecord:
     categories: Mapping[str, str] = field(default_factory=dict)
     numbers: Mapping[str, float] = field(default_factory=dict)
     events: Mapping[str, bool] = field(default_factory=dict)
+    embedding: tuple[float, ...] = ()
 
 
 class StreamKind(StrEnum):

@@ -55,6 +55,7 @@ STREAMS: Mapping[str, StreamSpec] = {
     "quality_note": StreamSpec(StreamKind.INPUT, of_model=True),
     "out_of_scope": StreamSpec(StreamKind.INPUT, of_model=True),
     "novelty": StreamSpec(StreamKind.INPUT, of_model=True),
+    "embedding": StreamSpec(StreamKind.INPUT, of_model=True),
     "score_logit": StreamSpec(StreamKind.OUTPUT, of_model=True),
     "flagged": StreamSpec(StreamKind.OUTPUT, of_model=True),
     "missed": StreamSpec(StreamKind.PERFORMANCE, of_model=True, matures_after_days=7),
@@ -65,7 +66,7 @@ STREAMS: Mapping[str, StreamSpec] = {
     "reading_minutes": StreamSpec(StreamKind.SERVICE, matures_after_days=7),
 }
 """Missed counts among what readers found, false flags among what they did not: neither moves with prevalence.
-The estimated accuracy is no field of a record: `estimated` works it out from scores."""
+The estimated accuracy and the embedding are charted by the week: `estimated` and `embeddings` work them out."""
 
 
 @dataclass(frozen=True, slots=True)
