@@ -82,10 +82,7 @@ def alarm_object(alarm: Alarm) -> dict[str, Any]:
 def kept_object(kept: KeptAlarm, now: datetime) -> dict[str, Any]:
     """Return a kept alarm as a JSON object."""
     own = {name: value for name, value in asdict(kept).items() if name != "alarm"}
-    moments = {
-        "opened_at": kept.opened_at.isoformat(),
-        "closed_at": None if kept.closed_at is None else kept.closed_at.isoformat(),
-    }
+    moments = {name: value.isoformat() for name, value in own.items() if isinstance(value, datetime)}
     return alarm_object(kept.alarm) | own | moments | {"overdue": kept.is_overdue(now)}
 
 
@@ -112,6 +109,7 @@ def _print(options: argparse.Namespace, alarms: list[dict[str, Any]]) -> None:
         return
     for one in alarms:
         place = " ".join(str(one[name]) for name in ("site", "scanner", "model", "stream") if one[name])
-        overdue = "  OVERDUE" if one["overdue"] else ""
-        line = f"{one['number']:5}  {one['state']:12}  {one['noticed_on']}  {place}  {one['owner']}{overdue}"
+        told = {"OVERDUE": one["overdue"], "ESCALATED": one["escalated_at"], "FLAGS PAUSED": one["flags_paused_at"]}
+        marks = "".join(f"  {mark}" for mark, is_so in told.items() if is_so)
+        line = f"{one['number']:5}  {one['state']:12}  {one['noticed_on']}  {place}  {one['owner']}{marks}"
         sys.stdout.write(line + "\n")

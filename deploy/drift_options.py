@@ -32,7 +32,8 @@ def add_drift(verbs: "argparse._SubParsersAction[Parser]", printing: Parser) -> 
     chart.set_defaults(run=_later("drifting", "chart"))
     _add_label_free(drift.add_parser("label-free", parents=[printing], help="performance without labels"))
     rehearse = drift.add_parser("rehearse", parents=[printing], help="months of trouble against the monitor")
-    rehearse.add_argument("scenario", type=Path, metavar="SCENARIO.toml", help="a file, or the name of a shipped one")
+    rehearse.add_argument("scenario", type=Path, metavar="SCENARIO.toml",
+                          help="a file, the name of a shipped one, or all of these")  # fmt: skip
     rehearse.add_argument("--seed", type=int, default=None, metavar="S", help="in place of the scenario's")
     rehearse.set_defaults(run=_later("rehearsing", "run"))
     verify = drift.add_parser("verify", parents=[printing], help="false alarms of many quiet years against the design")

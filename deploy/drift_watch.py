@@ -13,9 +13,12 @@ from sqlalchemy import Engine
 from deploy.opened import opened_database
 from deploy.rehearsing import estimate_object, status_object
 from deploy.settings import Settings, read_settings
-from storage.alarms import AlarmRows
+from models.lifecycle import Decision, ModelAction, ModelState
+from storage.alarms import AlarmRows, mark_paused
 from storage.database import connect
+from storage.model_registry import ModelRows
 from storage.study_records import RecordReader
+from triage.audit import PLATFORM, AuditAction, AuditEvent
 from triage.errors import ActNotPossible
 from triage.surveillance import AlarmState, KeptAlarm
 from validation.drift.daily import Calendar
@@ -97,9 +100,51 @@ def look(engine: Engine, settings: Settings, now: datetime) -> list[StreamStatus
     return looked(engine, settings, now).statuses
 
 
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one look of the monitor changed, by alarms."""
+
+    opened: list[KeptAlarm]
+    escalated: list[KeptAlarm]
+    paused: list[KeptAlarm]
+
+
+def watch_once(engine: Engine, settings: Settings, now: datetime) -> Round:
+    """Keep what is news, pause the flags that the settings say, escalate what nobody acknowledged in time."""
+    opened = look_and_keep(engine, settings, now)
+    paused = pause_flags(engine, settings.file.surveillance.pause_flags_from_change, now)
+    return Round(opened, AlarmRows(engine).escalate(now), paused)
+
+
 def look_and_keep(engine: Engine, settings: Settings, now: datetime) -> list[KeptAlarm]:
     """Keep the alarms that are news, of each stream the earliest first, and return what was kept."""
-    return AlarmRows(engine).open_new([alarm for one in look(engine, settings, now) for alarm in one.alarms], now)
+    alarms = [alarm for one in look(engine, settings, now) for alarm in one.alarms]
+    after = timedelta(hours=settings.file.surveillance.escalates_after_hours)
+    return AlarmRows(engine).open_new(alarms, now, after)
+
+
+def pause_flags(engine: Engine, from_change: float | None, now: datetime) -> list[KeptAlarm]:
+    """Put each active model into the shadow against which readers speak so much more often; return the alarms.
+
+    Whoever activates a model while the alarm is there has decided: the alarm does not pause it again.
+    """
+    rows, paused = ModelRows(engine), []
+    activated = {one.model_id: one.decision.at for one in rows.history() if one.after is ModelState.ACTIVE}
+    for kept in AlarmRows(engine).all(only_open=True):
+        if not kept.pauses_flags(from_change):
+            continue
+        key = kept.alarm.key
+        for model in rows.active():
+            name = f"{model.record.identity.name} {model.record.identity.version}"
+            if name == key.model and activated[model.id] <= kept.opened_at:
+                why = f"alarm {kept.number}: {key.stream} of {key.scanner} rose by {kept.alarm.amount:.2f}"
+                told = {"alarm": str(kept.number), "model": key.model, "reason": why}
+                event = AuditEvent(now, PLATFORM, AuditAction.FLAGS_PAUSED, details=told)
+                decision = Decision(PLATFORM.name, now, why)
+                mark = mark_paused(kept.number, now)
+                rows.move(model.id, ModelState.SHADOW, ModelAction.SHADOW, decision, event, mark)
+                paused.append(replace(kept, flags_paused_at=now))
+    return paused
 
 
 def decided(alarms: list[KeptAlarm], calendar: Calendar) -> Watch:

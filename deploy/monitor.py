@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from deploy.bundles import offers_of
 from deploy.clock import SystemClock
-from deploy.drift_watch import look_and_keep
+from deploy.drift_watch import Round, watch_once
 from deploy.fetching import ask_for_counts, sources_of
 from deploy.jobs import open_queue, take_up_lost_jobs
 from deploy.notifying import climb, ladder_of
@@ -159,15 +159,23 @@ def _remove_old(retention: Retention, stop: threading.Event) -> None:
 def _watch_drift(engine: Engine, settings: Settings, stop: threading.Event) -> None:
     while not stop.wait(settings.file.surveillance.interval_minutes * 60):
         try:
-            opened = look_and_keep(engine, settings, datetime.now(UTC))
+            found = watch_once(engine, settings, datetime.now(UTC))
         except StoreUnavailable:
             log.warning("database_away")
         except Exception:
             log.exception("drift_watch_failed")
         else:
-            for one in opened:
-                key = one.alarm.key
-                log.error("drift_alarm", alarm=one.number, stream=key.stream, scanner=key.scanner, model=key.model)
+            _tell(found)
+
+
+def _tell(found: Round) -> None:
+    """Tell people what the look changed; the one place from which they are notified."""
+    for event, alarms in (
+        ("drift_alarm", found.opened), ("alarm_escalated", found.escalated), ("flags_paused", found.paused),
+    ):  # fmt: skip
+        for one in alarms:
+            key = one.alarm.key
+            log.error(event, alarm=one.number, stream=key.stream, scanner=key.scanner, model=key.model)
 
 
 async def _take_up_lost_jobs(database_url: str, stop: threading.Event) -> None:

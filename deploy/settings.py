@@ -176,6 +176,16 @@ class SurveillanceSection(_Section):
     baseline_days: int = Field(90, ge=28, description="days from which each stream learns what is usual")
     history_days: int = Field(1096, ge=60, description="days of stored studies that the monitor looks at")
     interval_minutes: float = Field(15.0, gt=0, description="minutes between two looks at every stream")
+    escalates_after_hours: float = Field(
+        24.0, gt=0, description="hours after which an alarm that nobody acknowledged escalates"
+    )
+    pause_flags_from_change: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="rise of the share of missed findings, false flags or wrong places, as readers say, from which on "
+        "the model goes into the shadow: its flags pause, the list goes on; absent: never",
+    )
 
 
 class ProviderSection(_Section):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inference.decoder_process import DecoderProcess
 from inference.dicom_volume import read_volume
@@ -26,7 +27,8 @@ from triage.ports import ModelOffer
 from triage.study import Series
 
 INPUT_NAME = "image"
-OUTPUT_NAMES = ("logits", "map", "embedding")
+EMBEDDING = "embedding"
+OUTPUT_NAMES = ("logits", "map", EMBEDDING)
 NOVELTY = "novelty"
 MEMBER_OUTPUTS = ("member_logits", "member_maps")
 
@@ -36,7 +38,8 @@ class VolumeAnswer:
     """What a model said about one volume.
 
     `findings` is empty and `provider` an empty string when `quality` refuses the images: nothing ran.
-    `inference_seconds` is wall time from preparing the tensor to the findings. `novelty` is the median over the images.
+    `inference_seconds` is wall time from preparing the tensor to the findings. `novelty` is the median over the images,
+    `embedding` their mean, to four digits.
     """
 
     quality: QualityReport
@@ -44,6 +47,7 @@ class VolumeAnswer:
     provider: str
     inference_seconds: float
     novelty: float | None = None
+    embedding: tuple[float, ...] = ()
 
 
 class BundleAnalyser:
@@ -132,6 +136,7 @@ class BundleAnalyser:
             quality=answer.quality.notes,
             out_of_scope=answer.quality.refusal,
             novelty=answer.novelty,
+            embedding=answer.embedding,
         )
 
     def analyse_volume(self, bundle: Bundle, volume: Volume, member: int | None = None) -> VolumeAnswer:
@@ -153,11 +158,12 @@ class BundleAnalyser:
         if member is not None:
             outputs = answer_of_member(outputs, member)
         novelty = None if bundle.spec.novelty_limit is None else float(np.median(outputs[NOVELTY]))
+        seen = mean_embedding(outputs[EMBEDDING])
         if strange := unlike_training(outputs, bundle.spec):
             refused = QualityReport(quality.notes, strange)
-            return VolumeAnswer(refused, (), runtime.provider, self._seconds() - started, novelty)
+            return VolumeAnswer(refused, (), runtime.provider, self._seconds() - started, novelty, seen)
         findings = findings_from(outputs, prepared, volume, bundle.spec, bundle.identity)
-        return VolumeAnswer(quality, findings, runtime.provider, self._seconds() - started, novelty)
+        return VolumeAnswer(quality, findings, runtime.provider, self._seconds() - started, novelty, seen)
 
     def _volumes(self, bundle: Bundle, series: Series) -> Iterator[Volume]:
         """Read the series as one volume, or, for a model of stills, each of its files as one."""
@@ -198,12 +204,21 @@ def joined_answers(answers: Sequence[VolumeAnswer]) -> VolumeAnswer:
     seconds = sum(answer.inference_seconds for answer in answers)
     distances = [answer.novelty for answer in answers if answer.novelty is not None]
     novelty = float(np.median(distances)) if distances else None
+    seen = [answer.embedding for answer in answers if answer.embedding]
+    embedding = mean_embedding(np.array(seen)) if seen else ()
     if not given:
-        return VolumeAnswer(QualityReport(notes, answers[0].quality.refusal), (), answers[0].provider, seconds, novelty)
+        refused = QualityReport(notes, answers[0].quality.refusal)
+        return VolumeAnswer(refused, (), answers[0].provider, seconds, novelty, embedding)
     refusals = dict.fromkeys(answer.quality.refusal for answer in answers if answer.quality.refusal)
     quality = QualityReport((*notes, *(f"left out: {refusal}" for refusal in refusals)), None)
     findings = (joined([answer.findings[0] for answer in given]),)
-    return VolumeAnswer(quality, findings, given[0].provider, seconds, novelty)
+    return VolumeAnswer(quality, findings, given[0].provider, seconds, novelty, embedding)
+
+
+def mean_embedding(embeddings: NDArray[np.floating]) -> tuple[float, ...]:
+    """Return the mean over images of embeddings (n, d), to four digits: enough to watch, and small to store."""
+    means = np.asarray(embeddings, dtype=np.float64).reshape(len(embeddings), -1).mean(axis=0)
+    return tuple(float(f"{value:.4g}") for value in means)
 
 
 def unlike_training(outputs: Outputs, spec: TriageSpec) -> str | None:

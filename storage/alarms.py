@@ -1,11 +1,11 @@
 """Alarms of the drift monitor as rows: opened by the platform, answered by people, every step in the audit chain."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, select, update
+from sqlalchemy import Connection, Engine, Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from storage.audit import AuditRows
@@ -13,7 +13,16 @@ from storage.schema_of_validation import drift_alarms
 from storage.transaction import transaction
 from triage.audit import PLATFORM, Actor, AuditAction, AuditEvent
 from triage.errors import ActNotPossible
-from triage.surveillance import Alarm, AlarmCause, AlarmState, Disposition, KeptAlarm, StreamKey, StreamKind
+from triage.surveillance import (
+    ESCALATES_AFTER,
+    Alarm,
+    AlarmCause,
+    AlarmState,
+    Disposition,
+    KeptAlarm,
+    StreamKey,
+    StreamKind,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +39,33 @@ class AlarmRows:
         with transaction(self.engine) as connection:
             return [_kept(row) for row in connection.execute(query)]
 
-    def open_new(self, alarms: Sequence[Alarm], at: datetime) -> list[KeptAlarm]:
+    def open_new(
+        self, alarms: Sequence[Alarm], at: datetime, escalates_after: timedelta = ESCALATES_AFTER
+    ) -> list[KeptAlarm]:
         """Keep those alarms that are news, and return them.
 
         An alarm is no news while one of its stream is not closed, or when it was noticed no later than the stream's
-        newest alarm.
+        newest alarm. Whoever is to see to it has `escalates_after`.
         """
         opened = []
         with transaction(self.engine) as connection:
             for alarm in alarms:
-                if (row := _opened(connection, alarm, at)) is not None:
+                if (row := _opened(connection, alarm, at, at + escalates_after)) is not None:
                     opened.append(_kept(row))
                     _note(connection, row, PLATFORM, AuditAction.ALARM_OPENED, at)
         return opened
+
+    def escalate(self, at: datetime) -> list[KeptAlarm]:
+        """Escalate the open alarms that nobody acknowledged in time, each once, and return them."""
+        columns = drift_alarms.c
+        due = func.coalesce(columns.escalates_at, columns.opened_at + ESCALATES_AFTER)
+        late = (columns.state == AlarmState.OPEN.value) & columns.escalated_at.is_(None) & (due < at)
+        with transaction(self.engine) as connection:
+            change = update(drift_alarms).where(late).values(escalated_at=at).returning(drift_alarms)
+            rows = sorted(connection.execute(change), key=lambda row: int(row.number))
+            for row in rows:
+                _note(connection, row, PLATFORM, AuditAction.ALARM_ESCALATED, at)
+        return [_kept(row) for row in rows]
 
     def acknowledge(self, number: int, actor: Actor, at: datetime) -> KeptAlarm:
         """Keep that somebody has seen an open alarm, who then owns it; raises ActNotPossible."""
@@ -92,7 +115,16 @@ class AlarmRows:
         return _kept(row)
 
 
-def _opened(connection: Connection, alarm: Alarm, at: datetime) -> Row[Any] | None:
+def mark_paused(number: int, at: datetime) -> Callable[[Connection], None]:
+    """Return what keeps, in the transaction of a connection, that the flags of a model paused because of an alarm."""
+
+    def mark(connection: Connection) -> None:
+        connection.execute(update(drift_alarms).where(drift_alarms.c.number == number).values(flags_paused_at=at))
+
+    return mark
+
+
+def _opened(connection: Connection, alarm: Alarm, at: datetime, escalates_at: datetime) -> Row[Any] | None:
     key = alarm.key
     of_stream = [getattr(drift_alarms.c, name) == getattr(key, name) for name in ("site", "scanner", "model", "stream")]
     newest = connection.execute(
@@ -110,7 +142,9 @@ def _opened(connection: Connection, alarm: Alarm, at: datetime) -> Row[Any] | No
         "alarm_limit": alarm.limit,
         "size": alarm.size,
         "studies": list(alarm.studies),
+        "amount": alarm.amount,
         "opened_at": at,
+        "escalates_at": escalates_at,
         "state": AlarmState.OPEN.value,
     }
     statement = insert(drift_alarms).values(values).on_conflict_do_nothing().returning(drift_alarms)
@@ -134,6 +168,7 @@ def _kept(row: Row[Any]) -> KeptAlarm:
         limit=row.alarm_limit,
         size=row.size,
         studies=tuple(row.studies),
+        amount=row.amount,
     )
     return KeptAlarm(
         number=row.number,
@@ -144,6 +179,10 @@ def _kept(row: Row[Any]) -> KeptAlarm:
         cause=None if row.cause is None else AlarmCause(row.cause),
         explanation=row.explanation,
         action=row.action,
-        closed_at=None if row.closed_at is None else row.closed_at.astimezone(UTC),
         new_baseline=row.new_baseline,
+        **{
+            name: None if moment is None else moment.astimezone(UTC)
+            for name in ("closed_at", "escalates_at", "escalated_at", "flags_paused_at")
+            for moment in (row._mapping[name],)
+        },
     )

@@ -1,6 +1,6 @@
 """The registry of models as rows: each change of state with its history entry, in one transaction."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -68,10 +68,11 @@ class ModelRows:
         action: ModelAction,
         decision: Decision,
         event: AuditEvent | None = None,
+        beside: Callable[[Connection], None] | None = None,
     ) -> RegisteredModel | None:
         """Bring a model into the state `wanted`, and return the model that it took the place of.
 
-        `event` goes into the audit chain in the same transaction.
+        `event` goes into the audit chain in the same transaction, in which `beside` may keep why it was done.
 
         Raises:
             ModelStateNotAllowed: the model cannot go there from its present state.
@@ -79,6 +80,8 @@ class ModelRows:
         with self._writing() as connection:
             if event is not None:
                 AuditRows(connection).append(event)
+            if beside is not None:
+                beside(connection)
             return _moved(connection, _model(connection, model_id), wanted, action, decision)
 
     def before(self, task: str) -> RegisteredModel:

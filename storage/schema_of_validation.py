@@ -103,6 +103,10 @@ drift_alarms = Table(
     Column("action", Text, nullable=False, server_default=""),
     Column("closed_at", MOMENT),
     Column("new_baseline", Boolean, nullable=False, server_default="false"),
+    Column("amount", Double),
+    Column("escalates_at", MOMENT),
+    Column("escalated_at", MOMENT),
+    Column("flags_paused_at", MOMENT),
     Index(
         "drift_alarms_one_open",
         "site",

@@ -24,12 +24,14 @@ _STUDIES = text("""
            s.header ->> 'patient_age' AS age, s.header ->> 'patient_sex' AS sex,
            s.header ->> 'patient_birth_date' AS birth_date, s.header ->> 'study_date' AS study_date,
            one.source_ae_title AS scanner, one.series_header AS series, one.image_header AS image,
-           a.model_name, a.model_version, a.quality, a.out_of_scope, a.novelty, a.probability, a.threshold
+           a.model_name, a.model_version, a.quality, a.out_of_scope, a.novelty, a.probability, a.threshold,
+           a.embedding
     FROM studies s
     LEFT JOIN LATERAL (
         SELECT DISTINCT ON (model_name, model_digest) model_name, answer -> 'model' ->> 'version' AS model_version,
                answer ->> 'series_instance_uid' AS series_uid, jsonb_array_length(answer -> 'quality') AS quality,
                answer ->> 'out_of_scope' AS out_of_scope, (answer ->> 'novelty')::float8 AS novelty,
+               answer -> 'embedding' AS embedding,
                (answer -> 'findings' -> 0 ->> 'probability')::float8 AS probability,
                (answer -> 'findings' -> 0 ->> 'threshold')::float8 AS threshold
         FROM analyses WHERE study_instance_uid = s.study_instance_uid
@@ -96,6 +98,7 @@ def _record(row: Row[Any], acts: Sequence[Act]) -> StudyRecord:
         categories=categories,
         numbers={name: float(value) for name, value in numbers.items() if value is not None},
         events=dict(_events(row, acts)) if row.model_name else {},
+        embedding=tuple(row.embedding or ()),
     )
 
 

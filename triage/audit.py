@@ -56,6 +56,8 @@ class AuditAction(StrEnum):
     NOTIFICATION_RETRIED = "notification_retried"
     ESCALATION_ENDED = "escalation_ended"
     GLASS_BROKEN = "glass_broken"
+    ALARM_ESCALATED = "alarm_escalated"
+    FLAGS_PAUSED = "flags_paused"
 
 
 @dataclass(frozen=True, slots=True)

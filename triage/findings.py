@@ -124,6 +124,8 @@ class Analysis:
     `out_of_scope` is None when the model answered. `provider` is the execution provider that really ran
     (for example "CPUExecutionProvider"); `quality` lists what the reader noticed without refusing the images.
     `novelty` is how far the images lie from those that the model was trained on, None where the model cannot tell.
+    `embedding` is the mean over the images of what the network saw in them, in its own coordinates; empty where it did
+    not run. It is watched for drift.
     """
 
     model: ModelIdentity
@@ -134,3 +136,4 @@ class Analysis:
     quality: tuple[str, ...] = ()
     out_of_scope: str | None = None
     novelty: float | None = None
+    embedding: tuple[float, ...] = ()

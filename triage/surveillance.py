@@ -12,7 +12,8 @@ class StudyRecord:
 
     `scanner` is the AE title that sent it, so that another machine behind the same address is a change and not a
     stranger. `categories` hold texts, `numbers` measurements with the unit in their name, `events` what did or did not
-    happen; a stream that says nothing about the study is absent from them.
+    happen; a stream that says nothing about the study is absent from them. `embedding` is what the network saw in the
+    images, empty where it did not run.
     """
 
     study_instance_uid: str
@@ -23,6 +24,7 @@ class StudyRecord:
     categories: Mapping[str, str] = field(default_factory=dict)
     numbers: Mapping[str, float] = field(default_factory=dict)
     events: Mapping[str, bool] = field(default_factory=dict)
+    embedding: tuple[float, ...] = ()
 
 
 class StreamKind(StrEnum):
@@ -51,7 +53,8 @@ class Alarm:
 
     `noticed_on` is the day after whose end it could be known, `changed_on` the estimated first day of the change.
     `size` is the mean of the days since then, in standard deviations of a day; of a silence, the studies that failed
-    to come. `studies` are those that show it best.
+    to come. `amount` is the same in the unit of the stream (a share of events), None where it has none. `studies` are
+    those that show it best.
     """
 
     key: StreamKey
@@ -63,6 +66,7 @@ class Alarm:
     limit: float
     size: float
     studies: tuple[str, ...] = ()
+    amount: float | None = None
 
 
 class AlarmState(StrEnum):
@@ -86,14 +90,19 @@ class AlarmCause(StrEnum):
 
 
 ESCALATES_AFTER = timedelta(hours=24)
-"""An open alarm that nobody has acknowledged for so long is told as overdue."""
+"""An open alarm that nobody has acknowledged for so long is overdue, where the settings say nothing else."""
+
+READ_WORSE = frozenset({"missed", "false_flag", "wrong_place"})
+"""What readers say against a model; a rise of one of them is what may pause its flags."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeptAlarm:
     """An alarm with what people did about it: who looks after it, what was behind it, and the reference of the action.
 
-    `new_baseline` says that the change is accepted: from the day it began, what is usual is learned anew.
+    `new_baseline` says that the change is accepted: from the day it began, what is usual is learned anew. Whoever did
+    not acknowledge it by `escalates_at` was passed over at `escalated_at`; `flags_paused_at` is when the platform put
+    the model into the shadow because of it.
     """
 
     number: int
@@ -106,6 +115,9 @@ class KeptAlarm:
     action: str = ""
     closed_at: datetime | None = None
     new_baseline: bool = False
+    escalates_at: datetime | None = None
+    escalated_at: datetime | None = None
+    flags_paused_at: datetime | None = None
 
     @property
     def concerns_reading(self) -> bool:
@@ -114,7 +126,23 @@ class KeptAlarm:
 
     def is_overdue(self, now: datetime) -> bool:
         """Return whether nobody has acknowledged the alarm in time."""
-        return self.state is AlarmState.OPEN and now - self.opened_at > ESCALATES_AFTER
+        return self.state is AlarmState.OPEN and now > (self.escalates_at or self.opened_at + ESCALATES_AFTER)
+
+    def pauses_flags(self, from_change: float | None) -> bool:
+        """Return whether readers speak against the model so much more often that its flags are to pause.
+
+        Args:
+            from_change: the rise of a share from which on they do; None for never.
+        """
+        alarm = self.alarm
+        return (
+            from_change is not None
+            and self.state is not AlarmState.CLOSED
+            and self.flags_paused_at is None
+            and alarm.key.stream in READ_WORSE
+            and alarm.side == "upper"
+            and (alarm.amount or 0.0) >= from_change
+        )
 
 
 @dataclass(frozen=True, slots=True)

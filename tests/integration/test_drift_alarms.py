@@ -8,18 +8,21 @@ import httpx
 import pytest
 
 from deploy.cli import main
-from deploy.drift_watch import decided, look_and_keep
+from deploy.drift_watch import decided, look_and_keep, pause_flags, watch_once
 from deploy.settings import Settings, SettingsFile
+from models.lifecycle import Decision, ModelAction, ModelState
 from storage.alarms import AlarmRows
 from storage.audit import AuditTrail
+from storage.model_registry import ModelRows
 from storage.rows import to_json
 from storage.schema import instances, studies
 from storage.study_records import RecordReader
 from tests.browser.department import HAEMORRHAGE, ICH, Department, Said, services_on
 from tests.browser.serving import running
 from tests.builders import an_image
+from tests.integration.test_model_registry import record
 from tests.integration.test_worklist_api import CT, JANE, QUICK, with_role
-from triage.audit import Actor, verified
+from triage.audit import Actor, AuditAction, verified
 from triage.errors import ActNotPossible
 from triage.reading import Answer, Exposure
 from triage.surveillance import Alarm, AlarmCause, AlarmState, Disposition, StreamKey, StreamKind
@@ -115,6 +118,76 @@ def test_an_alarm_that_nobody_takes_is_overdue_after_a_day(rows):
     assert not kept.is_overdue(NOW + timedelta(hours=23))
     assert kept.is_overdue(NOW + timedelta(hours=25))
     assert not rows.acknowledge(kept.number, READER, NOW).is_overdue(NOW + timedelta(hours=25))
+
+
+def test_an_alarm_escalates_once_when_nobody_took_it_in_the_configured_time(rows, engine, tmp_path):
+    settings = Settings(tmp_path, SettingsFile.model_validate({"surveillance": {"escalates_after_hours": 2}}))
+    after = timedelta(hours=settings.file.surveillance.escalates_after_hours)
+    rows.open_new([an_alarm(), an_alarm(stream="device")], NOW, after)
+    rows.acknowledge(2, READER, NOW)
+
+    early = watch_once(engine, settings, NOW + timedelta(hours=1.9))
+    late = watch_once(engine, settings, NOW + timedelta(hours=2.1))
+    again = watch_once(engine, settings, NOW + timedelta(hours=3))
+
+    assert (early.escalated, again.escalated) == ([], [])
+    assert [(one.number, one.escalated_at) for one in late.escalated] == [(1, NOW + timedelta(hours=2.1))]
+    assert late.escalated[0].is_overdue(NOW + timedelta(hours=2.1))
+    events = list(AuditTrail(engine).every())
+    assert [one.event.details["alarm"] for one in events if one.event.action is AuditAction.ALARM_ESCALATED] == ["1"]
+    assert verified(events).is_whole
+
+
+def worse(amount, stream="missed"):
+    alarm = replace(an_alarm(stream=stream), kind=StreamKind.PERFORMANCE, amount=amount)
+    return replace(alarm, key=replace(alarm.key, model="head 1.0.0"))
+
+
+@pytest.mark.parametrize(
+    ("alarm", "policy", "paused"),
+    [
+        (worse(0.20), 0.15, True),
+        (worse(0.20), None, False),
+        (worse(0.10), 0.15, False),
+        (replace(worse(0.20), side="lower"), 0.15, False),
+        (worse(0.20, "estimated_accuracy"), 0.15, False),
+        (replace(worse(0.20), key=StreamKey("Mercy", "CT_1", "head 2.0.0", "missed")), 0.15, False),
+    ],
+)
+def test_flags_pause_where_readers_speak_against_the_model_as_much_as_the_site_said(
+    rows, engine, alarm, policy, paused
+):
+    models = ModelRows(engine)
+    (model,) = models.register([record("1.0.0")], Decision("ann", NOW - timedelta(days=9), ""))
+    models.move(model.id, ModelState.ACTIVE, ModelAction.ACTIVATE, Decision("ann", NOW - timedelta(days=8), ""))
+    rows.open_new([alarm], NOW)
+
+    found = pause_flags(engine, policy, NOW)
+
+    assert [one.number for one in found] == ([1] if paused else [])
+    assert models.all()[0].state is (ModelState.SHADOW if paused else ModelState.ACTIVE)
+    assert rows.all()[0].flags_paused_at == (NOW if paused else None)
+
+
+def test_a_model_that_was_paused_and_activated_again_stays(rows, engine, database_url, monkeypatch, tmp_path, capsys):
+    models = ModelRows(engine)
+    (model,) = models.register([record("1.0.0")], Decision("ann", NOW - timedelta(days=9), ""))
+    models.move(model.id, ModelState.ACTIVE, ModelAction.ACTIVATE, Decision("ann", NOW - timedelta(days=8), ""))
+    rows.open_new([worse(0.20), worse(0.30, "false_flag")], NOW)
+
+    pause_flags(engine, 0.15, NOW)
+    models.move(model.id, ModelState.ACTIVE, ModelAction.ACTIVATE, Decision("ann", NOW + timedelta(hours=1), "checked"))
+    again = pause_flags(engine, 0.15, NOW + timedelta(hours=2))
+
+    assert (again, models.all()[0].state) == ([], ModelState.ACTIVE)
+    assert models.history()[2].decision.why == "alarm 2: false_flag of CT_1 rose by 0.30"
+    paused = [one.event for one in AuditTrail(engine).every() if one.event.action is AuditAction.FLAGS_PAUSED]
+    assert [(one.details["model"], one.details["alarm"]) for one in paused] == [("head 1.0.0", "2")]
+    monkeypatch.setenv("ACUITY_HOME", str(tmp_path))
+    monkeypatch.setenv("ACUITY_DATABASE_URL", database_url)
+    main(["alarms", "list"])
+    told = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert ("FLAGS PAUSED" in told["2"], "FLAGS PAUSED" in told["1"]) == (True, False)
 
 
 def test_the_monitor_looks_at_an_empty_platform_without_alarm(engine, tmp_path):

@@ -26,6 +26,9 @@ from validation.drift.baselines import ENOUGH
 Numbers = NDArray[np.float64]
 Days = NDArray[np.int64]
 
+DULLEST = 0.1
+"""Correlation below which that of a short baseline is not believed."""
+
 FURTHEST = 5.0
 """Standard deviations that one day can count at most: one absurd day is no change."""
 
@@ -52,6 +55,7 @@ STREAMS: Mapping[str, StreamSpec] = {
     "quality_note": StreamSpec(StreamKind.INPUT, of_model=True),
     "out_of_scope": StreamSpec(StreamKind.INPUT, of_model=True),
     "novelty": StreamSpec(StreamKind.INPUT, of_model=True),
+    "embedding": StreamSpec(StreamKind.INPUT, of_model=True),
     "score_logit": StreamSpec(StreamKind.OUTPUT, of_model=True),
     "flagged": StreamSpec(StreamKind.OUTPUT, of_model=True),
     "missed": StreamSpec(StreamKind.PERFORMANCE, of_model=True, matures_after_days=7),
@@ -62,7 +66,7 @@ STREAMS: Mapping[str, StreamSpec] = {
     "reading_minutes": StreamSpec(StreamKind.SERVICE, matures_after_days=7),
 }
 """Missed counts among what readers found, false flags among what they did not: neither moves with prevalence.
-The estimated accuracy is no field of a record: `estimated` works it out from scores."""
+The estimated accuracy and the embedding are charted by the week: `estimated` and `embeddings` work them out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,9 @@ class DailySeries:
     """One value a day from `first_day` on, standard normal in control; NaN where the day says nothing.
 
     `baseline_end` counts the days of the baseline, None while it is too short. `unit` is what a value of 1 is worth
-    in the stream's own unit on a usual day. `scores` and `studies` are of single studies, for what is shown of them.
+    in the stream's own unit on a usual day. `sharpness` is the correlation of the values with what they stand for:
+    below 1 where ties are broken by lot, and then a baseline that is off moves them less. `scores` and `studies` are of
+    single studies, for what is shown of them.
     """
 
     key: StreamKey
@@ -97,6 +103,7 @@ class DailySeries:
     study_days: Days
     scores: Numbers
     studies: tuple[str, ...]
+    sharpness: float = 1.0
 
 
 def daily_streams(
@@ -184,7 +191,7 @@ def _series(
     first = kept[0][1]
     if name == VOLUME:
         values, deviation = _of_volume(studies)
-        return _finished(studies, values, deviation, np.zeros(len(days)))
+        return _finished(studies, values, deviation, np.zeros(len(days)), 1.0)
     if name in first.events:
         return _finished(studies, *_of_events(studies, np.array([one.events[name] for _, one in kept])))
     if name in first.numbers:
@@ -196,7 +203,8 @@ def _series(
     counts = np.bincount(days, minlength=last + 1)
     sums = np.bincount(days, weights=scores, minlength=last + 1)
     values = np.where(counts > 0, sums / np.sqrt(np.maximum(counts, 1)), np.nan)
-    return _finished(studies, values, spread / np.sqrt(max(studies.usual_per_day, 1.0)), scores)
+    unit = spread / np.sqrt(max(studies.usual_per_day, 1.0))
+    return _finished(studies, values, unit, scores, _sharpness(scores, numbers, studies.in_baseline))
 
 
 def _baseline_end(days: Days, last: int, wanted: int) -> int | None:
@@ -207,7 +215,7 @@ def _baseline_end(days: Days, last: int, wanted: int) -> int | None:
     return end if end <= last else None
 
 
-def _finished(studies: _Studies, values: Numbers, unit: float, scores: Numbers) -> DailySeries:
+def _finished(studies: _Studies, values: Numbers, unit: float, scores: Numbers, sharpness: float) -> DailySeries:
     """Divide by how much days of the baseline spread where that is more than chance, and bound single days."""
     own = values[: studies.baseline_end]
     spread = max(1.0, float(np.nanstd(own))) if np.isfinite(own).any() else 1.0
@@ -223,7 +231,18 @@ def _finished(studies: _Studies, values: Numbers, unit: float, scores: Numbers) 
         study_days=studies.days,
         scores=scores,
         studies=studies.uids,
+        sharpness=sharpness,
     )
+
+
+def _sharpness(scores: Numbers, stood_for: Numbers, among: NDArray[np.bool_]) -> float:
+    """Return the root of the share of the scores' variance that is not the lot between equal values (1 without any)."""
+    own = scores[among]
+    if not np.var(own) > 0:
+        return 1.0
+    _, groups, counts = np.unique(stood_for[among], return_inverse=True, return_counts=True)
+    means = np.bincount(groups, weights=own) / counts
+    return float(np.sqrt(np.var(means[groups]) / np.var(own)))
 
 
 def _of_volume(studies: _Studies) -> tuple[Numbers, float]:
@@ -240,7 +259,7 @@ def _of_volume(studies: _Studies) -> tuple[Numbers, float]:
     return _residuals(law.cdf(counts - 1), law.pmf(counts), studies), deviation
 
 
-def _of_events(studies: _Studies, happened: NDArray[np.bool_]) -> tuple[Numbers, float, Numbers]:
+def _of_events(studies: _Studies, happened: NDArray[np.bool_]) -> tuple[Numbers, float, Numbers, float]:
     trials = np.bincount(studies.days, minlength=studies.last + 1)
     events = np.bincount(studies.days, weights=happened, minlength=studies.last + 1)
     own = studies.in_baseline
@@ -249,8 +268,12 @@ def _of_events(studies: _Studies, happened: NDArray[np.bool_]) -> tuple[Numbers,
     # What never happened in the baseline, or always, is watched without chance: the usual day has the value zero.
     stood_still = len(set(happened[own].tolist())) == 1
     residuals = _residuals(law.cdf(events - 1), law.pmf(events), studies, 0.5 if stood_still else None)
-    unit = float(np.sqrt(rate * (1 - rate) / max(studies.usual_per_day, 1.0)))
-    return np.where(trials > 0, residuals, np.nan), unit, np.where(happened, 1.0, 0.0)
+    known = (trials > 0) & (np.arange(len(trials)) < (studies.baseline_end or len(trials)))
+    off = (events - trials * rate) / np.sqrt(np.maximum(trials, 1) * rate * (1 - rate))
+    varies = known.any() and np.std(residuals[known]) > 0 and np.std(off[known]) > 0
+    sharpness = max(float(np.corrcoef(residuals[known], off[known])[0, 1]), DULLEST) if varies else 1.0
+    unit = float(np.sqrt(rate * (1 - rate) / max(studies.usual_per_day, 1.0))) / sharpness
+    return np.where(trials > 0, residuals, np.nan), unit, np.where(happened, 1.0, 0.0), sharpness
 
 
 def _residuals(below: Numbers, share: Numbers, studies: _Studies, place: float | None = None) -> Numbers:

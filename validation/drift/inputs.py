@@ -24,6 +24,7 @@ LARGEST_WINDOW = 400
 """Studies; of more, evenly spaced ones are compared: the distances of all pairs are held in memory."""
 
 SHOWN_STUDIES = 10
+EMBEDDING = "embedding"
 USUAL_SHARE = 0.01
 """A text in less than so many of the earlier studies is rare; the joint distance knows texts by being rare or not."""
 
@@ -79,8 +80,12 @@ def difference(records: Sequence[StudyRecord], changed_on: date, last: date, zon
     names = sorted({name for _, one in (*before, *after) for name in (*one.numbers, *one.categories)})
     days = [day for day, _ in (*before, *after)]
     columns = {name: column for name in names if (column := _column(name, before, after)) is not None}
+    if (seen := _seen(before, after)) is not None:
+        columns[EMBEDDING] = seen
     joint, shares = _joint(columns, days, len(before))
     tests = {name: _test(name, before, after) for name in names}
+    if seen is not None:
+        tests[EMBEDDING] = _test_of_seen(seen, days, len(before))
     told = {name: test for name, test in tests.items() if test is not None}
     adjusted = holm([test[0].p for test in told.values()])
     streams = [
@@ -127,15 +132,36 @@ def _column(name: str, before: Window, after: Window) -> Numbers | None:
     return column
 
 
+def _seen(before: Window, after: Window) -> Numbers | None:
+    """Return the embeddings in standard deviations of the earlier ones, scaled to weigh as much as one other stream.
+
+    None unless every study has one, all of the same length.
+    """
+    found = [one.embedding for _, one in (*before, *after)]
+    if not found[0] or len({len(one) for one in found}) > 1:
+        return None
+    values = np.array(found)
+    own = values[: len(before)]
+    spread = own.std(axis=0)
+    scaled: Numbers = (values - own.mean(axis=0)) / np.where(spread > 0, spread, 1.0) / np.sqrt(values.shape[1])
+    return scaled
+
+
+def _test_of_seen(seen: Numbers, days: Sequence[date], count: int) -> tuple[TwoSample, float | str, float | str]:
+    """Return the test of the embeddings, and how far the means of the windows lie from the earlier one."""
+    after = float(np.linalg.norm(seen[count:].mean(axis=0)))
+    return energy_distance(seen[:count], seen[count:], days), 0.0, after
+
+
 def _joint(columns: dict[str, Numbers], days: Sequence[date], count: int) -> tuple[TwoSample, dict[str, float]]:
     if not columns:
         return TwoSample(0.0, 1.0, "nothing varies"), {}
     whole = np.column_stack(list(columns.values()))
     joint = energy_distance(whole[:count], whole[count:], days)
     shares = {}
-    for place, name in enumerate(columns):
-        rest = np.delete(whole, place, axis=1)
-        left = energy_distance(rest[:count], rest[count:], permutations=1).statistic if rest.shape[1] else 0.0
+    for name in columns:
+        rest = np.column_stack([np.zeros(len(days)), *(one for other, one in columns.items() if other != name)])
+        left = energy_distance(rest[:count], rest[count:], permutations=1).statistic
         shares[name] = max(0.0, 1 - left / joint.statistic) if joint.statistic > 0 else 0.0
     return joint, shares
 

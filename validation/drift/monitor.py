@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triage.surveillance import Alarm, StreamKey, StreamKind, StudyRecord
-from validation.drift.charts import run_cusum
+from validation.drift.charts import ChartRun, run_cusum
 from validation.drift.daily import VOLUME, Calendar, DailySeries, daily_streams
 from validation.drift.designs import Cusum
+from validation.drift.embeddings import embedding_streams
 from validation.drift.estimated import estimated_streams
 from validation.drift.promise import DAYS_PER_YEAR, REFERENCE_VALUE, Basis, SharedLimit, shared_limit
 from validation.drift.silence import ArrivalWatch, watch_arrivals
@@ -79,8 +80,8 @@ def check(
     silences = _silences(records, now, calendar, design)
     answer = [_silence_status(key, found, calendar) for key, found in silences.items()]
     by_site: dict[str, list[DailySeries]] = defaultdict(list)
-    series_of_all = daily_streams(records, calendar, watch.baselines)
-    for one in (*series_of_all, *estimated_streams(records, calendar, watch.baselines)):
+    asked = (records, calendar, watch.baselines)
+    for one in (*daily_streams(*asked), *estimated_streams(*asked), *embedding_streams(*asked)):
         by_site[one.key.site].append(_without_silence(one, silences, calendar))
     for site, series in by_site.items():
         others = sum(found is not None for key, found in silences.items() if key.site == site)
@@ -98,7 +99,7 @@ def leading(alarms: Sequence[Alarm]) -> Alarm:
 def _charted(series: DailySeries) -> Basis:
     """Return what the chart of a stream rests on."""
     known = np.isfinite(series.values[: series.baseline_end])
-    return Basis(int(known.sum()), round(float(known.mean()), 2))
+    return Basis(int(known.sum()), round(float(known.mean()), 2), round(series.sharpness, 2))
 
 
 def _stood_still(series: DailySeries) -> bool:
@@ -115,8 +116,9 @@ def _status(series: DailySeries, shared: SharedLimit, restart: date | None) -> S
     alarms: list[Alarm] = []
     values, run = series.values, run_cusum(chart, series.values, start)
     while run.alarm_index is not None:
+        changed = _dated(values, max(start, run.first_changed_index or 0), run)
         alarms.append(_alarm(series, chart.limit, float(run.statistic[run.alarm_index]), run.alarm_side or "",
-                             run.alarm_index, max(start, run.first_changed_index or 0)))  # fmt: skip
+                             run.alarm_index, changed))  # fmt: skip
         start = run.alarm_index + 1
         run = run_cusum(chart, values, start)
     basis = _charted(series)
@@ -133,6 +135,19 @@ def _status(series: DailySeries, shared: SharedLimit, restart: date | None) -> S
     )
 
 
+def _dated(values: Numbers, earliest: int, run: ChartRun) -> int:
+    """Return the most likely first row of the change since the statistic was last zero: rows without a value before
+    the first changed value belong to it.
+
+    Source: the maximum of the likelihood for a step of a normal mean, D. Hinkley, Biometrika 57 (1970) 1-17.
+    """
+    rows = np.flatnonzero(np.isfinite(values[earliest : (run.alarm_index or 0) + 1])) + earliest
+    signed = values[rows] if run.alarm_side == "upper" else -values[rows]
+    sums, counts = np.cumsum(signed[::-1])[::-1], np.arange(len(rows), 0, -1)
+    best = int(np.argmax(sums / np.sqrt(counts)))
+    return int(rows[best - 1]) + 1 if best else earliest
+
+
 def _alarm(series: DailySeries, limit: float, statistic: float, side: str, row: int, changed: int) -> Alarm:
     size = float(np.nanmean(series.values[changed : row + 1]))
     inside = np.flatnonzero((series.study_days >= changed) & (series.study_days <= row))
@@ -141,7 +156,7 @@ def _alarm(series: DailySeries, limit: float, statistic: float, side: str, row: 
     noticed = series.first_day + timedelta(days=row + series.matures_after_days)
     return Alarm(
         series.key, series.kind, noticed, series.first_day + timedelta(days=changed), side, statistic, limit, size,
-        tuple(series.studies[place] for place in best),
+        tuple(series.studies[place] for place in best), size * series.unit,
     )  # fmt: skip
 
 

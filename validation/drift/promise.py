@@ -30,10 +30,14 @@ NEARLY_NONE = 1e-4
 
 @dataclass(frozen=True, slots=True, order=True)
 class Basis:
-    """What a chart rests on: the days of its baseline that have a value, and their share of all of its days."""
+    """What a chart rests on: the days of its baseline that have a value, and their share of all of its days.
+
+    `sharpness` is how much of what a baseline is off by shows in the values, as in `DailySeries`.
+    """
 
     days: int
     observed: float = 1.0
+    sharpness: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +58,17 @@ def shared_limit(charts: tuple[Basis, ...], others: int, years: float) -> Shared
     """
     charts = charts or (Basis(round(DAYS_PER_YEAR)),)
     random = np.random.default_rng(1)
-    days, observed = (np.array([getattr(one, name) for one in charts]) for name in ("days", "observed"))
+    days, observed, sharp = np.array([(one.days, one.observed, one.sharpness) for one in charts]).T
     shape = (SITES_DRAWN, len(charts))
-    shifts = np.abs(random.standard_normal(shape)) / np.sqrt(days)
+    shifts = np.abs(random.standard_normal(shape)) * sharp / np.sqrt(days)
     # Daily values are divided by their spread in the baseline only where that is wider than chance.
     spreads = np.maximum(1.0, 1 + random.standard_normal(shape) / np.sqrt(2 * days))
     share = len(charts) / (len(charts) + others)
 
     def alarms(limit: float) -> Numbers:
         rates = _alarms_per_day(limit, shifts, spreads) + _alarms_per_day(limit, -shifts, spreads)
-        return DAYS_PER_YEAR * observed * rates
+        found: Numbers = DAYS_PER_YEAR * observed * rates
+        return found
 
     def excess(limit: float) -> float:
         return float(np.log(np.quantile(alarms(limit).sum(axis=1), GUARANTEE) * years / share))

@@ -6,7 +6,7 @@ first prevalence, so that what a trouble does to performance is known exactly.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from math import ceil, log
 
@@ -29,7 +29,7 @@ NAMES: dict[str, frozenset[str]] = {
     "kernel": frozenset({"kernel"}),
     "vendor": frozenset({"device"}),
     "dose": frozenset({"exposure_mas"}),
-    "logo": frozenset({"novelty", "quality_note", "out_of_scope"}),
+    "logo": frozenset({"novelty", "embedding", "quality_note", "out_of_scope"}),
     "prevalence": frozenset({"score_logit", "flagged"}),
     "mute": frozenset({SILENCE}),
     "model": frozenset({"score_logit", "flagged", "missed", "false_flag", "estimated_accuracy"}),
@@ -99,7 +99,7 @@ def rehearse(scenario: Scenario, design: Design) -> Rehearsal:
 def draw_records(scenario: Scenario) -> Iterator[StudyRecord]:
     """Yield the studies of each scanner in the order of time; the same seed gives the same studies."""
     for number, scanner in enumerate(scenario.scanners):
-        random = np.random.default_rng([scenario.seed, number])
+        random, seen = (np.random.default_rng([scenario.seed, number, *more]) for more in ((), (1,)))
         troubles = [one for one in scenario.troubles if one.scanner in ("", scanner.ae_title)]
         for day in range(scenario.days):
             today = scenario.start + timedelta(days=day)
@@ -111,7 +111,8 @@ def draw_records(scenario: Scenario) -> Iterator[StudyRecord]:
             for place, hour in enumerate(hours.tolist()):
                 moment = datetime.combine(today, datetime.min.time(), UTC) + timedelta(hours=hour)
                 uid = f"2.25.{scenario.seed}{number:03}{day:05}{place:04}"
-                yield _record(scenario, _changed(scanner, acting), acting, uid, moment, random)
+                record = _record(scenario, _changed(scanner, acting), acting, uid, moment, random)
+                yield replace(record, embedding=_embedding(scenario.model.embedding_size, acting, seen))
 
 
 def _changed(scanner: Scanner, acting: Sequence[Trouble]) -> Scanner:
@@ -164,6 +165,16 @@ def _record(
     texts["sex"] = "F" if random.random() < 0.5 else "M"
     return StudyRecord(uid, moment, scenario.site, scanner.ae_title, model.name, texts, numbers, events)
 
+
+def _embedding(size: int, acting: Sequence[Trouble], random: np.random.Generator) -> tuple[float, ...]:
+    """Return standard normal coordinates, half of them moved by what makes images look strange."""
+    moved = sum(_STRANGENESS.get(one.kind, 0.0) for one in acting) * EMBEDDING_MOVES
+    values = random.standard_normal(size) + moved * (np.arange(size) < size / 2)
+    return tuple(values.tolist())
+
+
+EMBEDDING_MOVES = 2.0
+"""Standard deviations of an embedding's coordinate for each unit of strangeness."""
 
 _STRANGENESS = {"kernel": 0.1, "vendor": 0.1, "dose": 0.05, "logo": 0.4}
 """What a trouble adds to the logarithm of the novelty, whose standard deviation is 0.25."""

@@ -30,13 +30,17 @@ class Scanner(_Table):
 
 
 class Model(_Table):
-    """The model: `separation` is d', the distance of positives and negatives in standard deviations."""
+    """The model: `separation` is d', the distance of positives and negatives in standard deviations.
+
+    With an `embedding_size` each study has an embedding of so many standard normal coordinates.
+    """
 
     name: str = "rehearsed 1.0.0"
     separation: float = Field(2.2, gt=0)
     prevalence: float = Field(0.1, gt=0, lt=1)
     threshold_logit: float = -1.4
     novelty_limit: float = Field(2.2, gt=0)
+    embedding_size: int = Field(0, ge=0, le=256)
 
 
 class Trouble(_Table):

@@ -32,6 +32,7 @@ class AlarmView(BaseModel):
     statistic: float
     limit: float
     size: float
+    amount: float | None
     studies: list[str]
     opened_at: datetime
     state: AlarmState
@@ -40,6 +41,8 @@ class AlarmView(BaseModel):
     explanation: str
     action: str
     closed_at: datetime | None
+    escalated_at: datetime | None
+    flags_paused_at: datetime | None
     overdue: bool
     concerns_reading: bool
 
@@ -117,6 +120,7 @@ def _view(request: Request, kept: KeptAlarm) -> AlarmView:
         statistic=alarm.statistic,
         limit=alarm.limit,
         size=alarm.size,
+        amount=alarm.amount,
         studies=list(alarm.studies),
         opened_at=kept.opened_at,
         state=kept.state,
@@ -125,6 +129,8 @@ def _view(request: Request, kept: KeptAlarm) -> AlarmView:
         explanation=kept.explanation,
         action=kept.action,
         closed_at=kept.closed_at,
+        escalated_at=kept.escalated_at,
+        flags_paused_at=kept.flags_paused_at,
         overdue=kept.is_overdue(_services(request).clock.now()),
         concerns_reading=kept.concerns_reading,
     )

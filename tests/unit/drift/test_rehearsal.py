@@ -101,3 +101,15 @@ def test_a_scenario_that_is_wrong_is_refused_in_one_line(tmp_path, text, told):
         read_scenario(path)
 
     assert "\n" not in str(refused.value)
+
+
+def test_a_whole_site_that_is_silent_for_a_day_is_no_drift_either():
+    mute = read_scenario(Path("mute"))
+    everywhere = mute.model_copy(
+        update={"troubles": tuple(one.model_copy(update={"scanner": ""}) for one in mute.troubles)}
+    )
+
+    alarms = [alarm for one in rehearse(everywhere, Design()).statuses for alarm in one.alarms]
+
+    assert {(one.key.stream, one.kind) for one in alarms} == {(SILENCE, StreamKind.HEALTH)}
+    assert {one.key.scanner for one in alarms} == {"CT1", "CT2", "CT_ER"}
