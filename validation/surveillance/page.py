@@ -22,7 +22,11 @@ NOTICE = (
 PRINTED = """
 @page { size: A4; margin: 16mm 14mm; }
 @page { @bottom-right { content: counter(page) " / " counter(pages); font: 8pt sans-serif; } }
-ul { columns: 2; font-size: .85em; }
+ul { font-size: .85em; }
+ul.studies { columns: 2; }
+svg { display: block; break-inside: avoid; margin-top: 1em; }
+.whole { white-space: nowrap; }
+@media print { table { break-inside: auto; } tr { break-inside: avoid; } thead { display: table-header-group; } }
 @media print { table { font-size: 8.5pt; } h2 { break-after: avoid; } caption { break-after: avoid; } }
 """
 METHOD = (
@@ -65,11 +69,12 @@ def page_html(figures: Figures) -> str:
 
 def _summary(figures: Figures) -> str:
     facts, watched = figures.facts, [one for one in figures.facts.statuses if one.health != "learning"]
+    learning = "; the others still learn what is usual" if len(watched) < len(facts.statuses) else ""
     open_ones = sum(one.closed_at is None for one in facts.alarms)
     rows = [
         ["studies", str(figures.studies)],
         ["models that answered", escape(", ".join(figures.performance) or "none")],
-        ["streams watched", f"{len(watched)} of {len(facts.statuses)}; the others still learn what is usual"],
+        ["streams watched", f"{len(watched)} of {len(facts.statuses)}" + learning],
         ["alarms opened in the period", f"{len(facts.alarms)}, {open_ones} of them not closed"],
         ["changes of models", str(len(facts.changes))],
     ]
@@ -151,7 +156,8 @@ def _complaints(figures: Figures) -> str:
         ("wrong place", one.wrong_place) for one in figures.complaints
     ]
     items = [f"<li>{what}: <code>{escape(uid)}</code></li>" for what, uids in named for uid in uids]
-    listed = f"<p>Missed findings and wrong places by study:</p><ul>{''.join(items[:LISTED])}</ul>" if items else ""
+    names = f'<p>Missed findings and wrong places by study:</p><ul class="studies">{"".join(items[:LISTED])}</ul>'
+    listed = names if items else ""
     more = f"<p>{len(items) - LISTED} more are in report.json.</p>" if len(items) > LISTED else ""
     columns = ("model", "missed", "wrong place", "flagged, nothing found")
     caption = "Studies in which readers contradicted the model"
@@ -218,7 +224,8 @@ def _short(share: Proportion) -> str:
 def _shown(estimate: Estimate) -> str:
     if estimate.value is None or estimate.interval is None:
         return "–"
-    return f"{estimate.value:.3f} ({estimate.interval[0]:.3f} to {estimate.interval[1]:.3f})"
+    low, high = estimate.interval
+    return f'<span class="whole">{estimate.value:.3f} ({low:.3f} to {high:.3f})</span>'
 
 
 def _of(part: int, whole: int) -> str:

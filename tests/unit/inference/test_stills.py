@@ -113,6 +113,7 @@ def test_with_every_still_unlike_the_training_set_the_model_does_not_answer(anal
     assert analysis.out_of_scope == "unlike the images the model was trained on (novelty 1.9, at most 1.0)"
     assert analysis.findings == ()
     assert analysis.novelty == pytest.approx(1.9, abs=0.05)  # stored with the answer, for drift
+    assert analysis.embedding  # of a refused study too
 
 
 def test_colour_doppler_is_refused_and_a_small_coloured_mark_is_not(analyse, spec):
