@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: run test check bench ui page-tools lock clean
+.PHONY: run test check bench fuzz soak ui page-tools lock clean
 
 run: $(VENV)/.installed
 	$(BIN)/acuity up --simulator $(ARGS)
@@ -23,6 +23,12 @@ check: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	bash tests/install_peers.sh
 	$(BIN)/python -m tests.bench $(ARGS)
+
+fuzz: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.fuzz receive --inputs 200000 --seed 2026 $(ARGS)
+
+soak: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.soak $(ARGS)
 
 # axe-core, with which the tests look at the page as WCAG does; where npm is missing they say so and are skipped.
 page-tools:

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydicom import config
 
-from deploy.settings import read_settings
+from deploy.settings import Settings, read_settings
 from dicom_gateway.deidentification.identities import FEWEST_KEY_BYTES, Identities, read_key
 from dicom_gateway.deidentification.images import Deidentifier, StudyReport
 from dicom_gateway.deidentification.profile import Option
@@ -42,7 +42,7 @@ def deidentify(options: argparse.Namespace) -> int:
     paths = _files(options.source)
     if options.out.exists() and (not options.out.is_dir() or any(options.out.iterdir())):
         raise InvalidSetting(f"{options.out}: is there already, a new or empty folder is needed")
-    key_file = options.key_file or _own_key_file(read_settings(options.config).home)
+    key_file = options.key_file or own_key_file(read_settings(options.config).home)
     deidentifier = Deidentifier(Identities(read_key(key_file)), retained)
     # A value that breaks the rules is cleaned as any other; pydicom would warn of it with the value itself.
     config.settings.reading_validation_mode = config.settings.writing_validation_mode = config.IGNORE
@@ -83,6 +83,11 @@ def _tell(options: argparse.Namespace, reports: dict[str, StudyReport], refused:
     print(f"{images} images of {len(reports)} studies written to {options.out}, {len(refused)} refused")
 
 
+def retained_by(settings: Settings) -> dict[str, frozenset[Option]]:
+    """Return for each destination what its de-identified copies keep."""
+    return {one.name: frozenset(Option(name) for name in one.retain) for one in settings.file.destinations}
+
+
 def _retained(text: str) -> frozenset[Option]:
     names = [one.strip() for one in text.split(",") if one.strip()]
     known = {one.value for one in Option}
@@ -99,14 +104,26 @@ def _files(source: Path) -> list[Path]:
     return sorted(path for path in source.rglob("*") if path.is_file())
 
 
-def _own_key_file(home: Path) -> Path:
-    """Return the installation's own key file, made when it is first asked for; only its owner may read it."""
+def own_key_file(home: Path) -> Path:
+    """Return the installation's own key file, made when it is first asked for; only its owner may read it.
+
+    Of processes that ask at the same time one makes it; it is whole from the moment that it has its name.
+    """
     path = home / "secrets" / "deidentification.key"
     if not path.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        unfinished = path.with_name(f"{path.name}.{os.getpid()}")
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_hex(FEWEST_KEY_BYTES) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(unfinished, path)
+        except FileExistsError:
+            return path
+        finally:
+            unfinished.unlink()
         print(
             f"acuity: new secret key in {path}; with it, and only with it, the same patients map the same",
             file=sys.stderr,

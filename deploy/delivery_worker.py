@@ -9,15 +9,18 @@ import structlog
 from procrastinate import App
 
 from deploy.clock import SystemClock
+from deploy.deidentifying import own_key_file, retained_by
 from deploy.dimse_services import add_commitment_tasks, committing_of, confirming, sender_of
 from deploy.jobs import BackOff, open_queue, run_workers
 from deploy.notifying import SENT_AT_ONCE, add_notifications, telling_of
 from deploy.process import process
+from dicom_gateway.deidentified_copies import DeidentifiedSender
 from dicom_gateway.originals import DicomOriginalSender
 from dicom_gateway.results.writer import DicomReportWriter
 from storage.database import DatabaseTransactions, connect
 from storage.notifications import Outbox
 from storage.work_queue import (
+    COPYING_TASK,
     DELIVERY_QUEUE,
     DELIVERY_TASK,
     FORWARDING_TASK,
@@ -52,7 +55,10 @@ def run(options: argparse.Namespace) -> int:
         breaker = CircuitBreaker(transactions, SystemClock(), lambda: random.uniform(0.5, 1.0))
         guarded = GuardedSender(sender, breaker)
         add_tasks(queue, Delivery(transactions, SystemClock(), writer, guarded, confirming(own.settings)))
-        add_forwarding(queue, Forwarding(transactions, SystemClock(), DicomOriginalSender(sender), breaker))
+        originals = DicomOriginalSender(sender)
+        copies = DeidentifiedSender(originals, own_key_file(own.settings.home), retained_by(own.settings))
+        add_forwarding(queue, Forwarding(transactions, SystemClock(), originals, breaker))
+        add_copying(queue, Forwarding(transactions, SystemClock(), copies, breaker, deidentified=True))
         add_notifications(queue, telling_of(own.settings, Outbox(transactions.engine), SystemClock()))
         add_commitment_tasks(queue, committing_of(own.settings, transactions.engine, sender))
         with transactions.begin() as records:
@@ -87,3 +93,11 @@ def add_forwarding(queue: App, forwarding: Forwarding) -> None:
     @queue.task(name=FORWARDING_TASK, queue=DELIVERY_QUEUE, retry=BackOff())
     def forward_originals(study_instance_uid: str, destination: str) -> None:
         forwarding.forward(StudyInstanceUid(study_instance_uid), destination)
+
+
+def add_copying(queue: App, copying: Forwarding) -> None:
+    """Let workers of `queue` send de-identified copies."""
+
+    @queue.task(name=COPYING_TASK, queue=DELIVERY_QUEUE, retry=BackOff())
+    def send_deidentified(study_instance_uid: str, destination: str) -> None:
+        copying.forward(StudyInstanceUid(study_instance_uid), destination)

@@ -58,7 +58,9 @@ def rules_of(settings: Settings, file: Path | None = None) -> tuple[Rule, ...]:
     if file is None and not path.is_file():
         return ()
     models = {place.name for place in places_of(settings)}
-    return read_rules(path, KnownNames(models, {one.name for one in settings.file.destinations}))
+    destinations = settings.file.destinations
+    taking_results = {one.name for one in destinations if one.send}
+    return read_rules(path, KnownNames(models, {one.name for one in destinations}, taking_results))
 
 
 def router_of(settings: Settings, file: Path | None = None) -> FileRouter:

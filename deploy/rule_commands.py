@@ -151,4 +151,10 @@ def _routing_lines(routing: Routing) -> Sequence[str]:
 def _words(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {_words(one)}" for key, one in value.items())
-    return ", ".join(map(_words, value)) or "none" if isinstance(value, list | tuple) else str(value) or "none"
+    return (
+        ", ".join(map(_words, value)) or "none"
+        if isinstance(value, list | tuple)
+        else "none"
+        if value is None
+        else str(value) or "none"
+    )

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import time
 from pathlib import Path
@@ -34,8 +34,8 @@ from triage.rules import (
 
 ACTIONS = ("run_only", "run_always", "send_original", "send_results", "send_deidentified", "priority_floor",
            "retention_days")  # fmt: skip
-NOT_YET = ("send_deidentified", "retention_days")
-"""Actions whose names are fixed, and which nothing carries out yet: a rule file with one of them is refused."""
+_LISTS = ACTIONS[:5]
+LONGEST_RETENTION_DAYS = 36_500
 TESTS = ("equals", "one_of", "contains", "at_least", "at_most", "exists")
 DEEPEST = 16
 
@@ -45,10 +45,14 @@ _ANYTHING = All(())
 
 @dataclass(frozen=True, slots=True)
 class KnownNames:
-    """What actions may name: the models of this machine, and the destinations of the settings."""
+    """What actions may name: the models of this machine, and the destinations of the settings.
+
+    `taking_results` are those whose `send` names a kind of result.
+    """
 
     models: Collection[str]
     destinations: Collection[str]
+    taking_results: Collection[str] = ()
 
 
 def read_rules(path: Path, known: KnownNames) -> tuple[Rule, ...]:
@@ -85,7 +89,18 @@ class _Reader:
         names = [rule.name for rule in rules if rule.name]
         for twice in sorted({name for name in names if names.count(name) > 1}):
             self.mistakes.append(f"rules: two are called {twice!r}, needed a name for each")
+        self._keep_names_away(rules)
         return rules
+
+    def _keep_names_away(self, rules: Sequence[Rule]) -> None:
+        """Refuse a destination of de-identified copies that gets anything with a patient's name beside them."""
+        anonymous = dict.fromkeys(name for rule in rules for name in rule.then.send_deidentified)
+        named = {name for rule in rules for name in (*rule.then.send_original, *rule.then.send_results)}
+        for name in anonymous:
+            if name in named:
+                self.mistakes.append(f"send_deidentified: {name} gets originals or results by another rule")
+            if name in self.known.taking_results:
+                self.mistakes.append(f"send_deidentified: {name} gets results, needed send = [] in its settings")
 
     def _rule(self, place: str, table: Any) -> Rule:
         if not isinstance(table, dict):
@@ -170,10 +185,8 @@ class _Reader:
             self._expected(place, f"at least one of {', '.join(ACTIONS)}", table)
             return Actions()
         self._only_keys(place, table, ACTIONS)
-        for key in (key for key in NOT_YET if key in table):
-            self.mistakes.append(f"{place}.{key}: not available yet")
         lists: dict[str, tuple[str, ...]] = {}
-        for key in (key for key in ACTIONS[:4] if key in table):
+        for key in (key for key in _LISTS if key in table):
             lists[key] = self._list(f"{place}.{key}", table[key], self._text)
             is_model = key.startswith("run_")
             names = self.known.models if is_model else self.known.destinations
@@ -185,8 +198,18 @@ class _Reader:
             run_always=lists.get("run_always", ()),
             send_original=lists.get("send_original", ()),
             send_results=lists.get("send_results", ()),
+            send_deidentified=lists.get("send_deidentified", ()),
             priority_floor=self._band(f"{place}.priority_floor", table.get("priority_floor")),
+            retention_days=self._days(f"{place}.retention_days", table.get("retention_days")),
         )
+
+    def _days(self, place: str, value: Any) -> int | None:
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LONGEST_RETENTION_DAYS:
+            self._expected(place, f"whole days, 0 (for ever) to {LONGEST_RETENTION_DAYS}", value)
+            return None
+        return value
 
     def _band(self, place: str, value: Any) -> Priority | None:
         bands = {"critical": Priority.CRITICAL, "urgent": Priority.URGENT}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -19,6 +19,7 @@ from worklist.roles import Role
 
 AeTitle = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[\x21-\x7e][\x20-\x5b\x5d-\x7e]*$")]
 Port = Annotated[int, Field(ge=0, le=65535)]
+Retained = Literal["dates", "device", "patient", "descriptors", "safe-private"]
 
 
 class _Section(BaseModel):
@@ -85,6 +86,10 @@ class DestinationSection(_Section):
     host: str = Field(description="address of the PACS")
     port: Port = Field(description="DICOM port of the PACS")
     send: frozenset[str] = Field(frozenset({"sr"}), description='kinds of result to send: "sr", "seg", "sc"')
+    retain: frozenset[Retained] = Field(
+        frozenset(),
+        description='what de-identified copies keep: "dates", "device", "patient", "descriptors", "safe-private"',
+    )
     confirm: bool = Field(False, description="ask the PACS by storage commitment whether it keeps what was delivered")
 
 

@@ -16,6 +16,7 @@ from storage.forwardings import CircuitRows, ForwardingRows
 from storage.reading import ReadingRows
 from storage.results import ResultRows
 from storage.routing import RoutingRows
+from storage.schema import deidentified_copies
 from storage.shadow import ShadowRows
 from storage.studies import StudyRows
 from storage.transaction import transaction
@@ -33,6 +34,7 @@ class RowRecords:
     shadow: ShadowRows
     queue: JobRows
     forwardings: ForwardingRows
+    deidentified: ForwardingRows
     circuits: CircuitRows
     routing: RoutingRows
     reading: ReadingRows
@@ -59,6 +61,7 @@ class DatabaseTransactions:
                 ShadowRows(connection),
                 JobRows(connection),
                 ForwardingRows(connection),
+                ForwardingRows(connection, deidentified_copies),
                 CircuitRows(connection),
                 RoutingRows(connection),
                 ReadingRows(connection),

@@ -1,11 +1,10 @@
-"""Every delivery, of results and of originals: what was sent where, what waits, what was refused, and once more."""
+"""Every delivery, of results, originals and copies: what was sent, what waits, what was refused, and once more."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Engine, text
 
 from storage.audit import AuditRows
 from storage.transaction import transaction
@@ -23,6 +22,10 @@ _EVERY = """
     SELECT sop_instance_uid, destination, study_instance_uid, 'original', state, attempts, last_error,
            planned_at, last_try_at, delivered_at, sent_transfer_syntax_uid
     FROM forwardings
+    UNION ALL
+    SELECT sop_instance_uid, destination, study_instance_uid, 'deidentified', state, attempts, last_error,
+           planned_at, last_try_at, delivered_at, sent_transfer_syntax_uid
+    FROM deidentified_copies
 """
 _LIST = text(f"""
     SELECT * FROM ({_EVERY}) AS every
@@ -43,6 +46,7 @@ _DESTINATIONS = text(f"""
 _WANTED = "state = 'refused' AND (:uid = '' OR sop_instance_uid = :uid) AND destination = :destination"
 _REOPEN_RESULTS = text(f"UPDATE deliveries SET state = 'planned' WHERE {_WANTED} RETURNING sop_instance_uid")
 _REOPEN_ORIGINALS = text(f"UPDATE forwardings SET state = 'planned' WHERE {_WANTED} RETURNING study_instance_uid")
+_REOPEN_COPIES = text(f"UPDATE deidentified_copies SET state = 'planned' WHERE {_WANTED} RETURNING study_instance_uid")
 _BANDS = text("""
     SELECT o.sop_instance_uid, s.priority FROM result_objects o JOIN studies s USING (study_instance_uid)
     WHERE o.sop_instance_uid = ANY(:uids)
@@ -54,8 +58,9 @@ _CLOSE = text("UPDATE destination_circuits SET failures = 0, retry_at = NULL WHE
 class ListedDelivery:
     """One object on its way to one destination.
 
-    `kind` is "sr", "seg", "sc" or "original"; `state` is "planned", "delivered" or "refused" (a dead letter);
-    `sent_transfer_syntax_uid` is known for originals alone.
+    `kind` is "sr", "seg", "sc", "original" or "deidentified" (under the original's UID);
+    `state` is "planned", "delivered" or "refused" (a dead letter);
+    `sent_transfer_syntax_uid` is known for images alone.
     """
 
     sop_instance_uid: str
@@ -100,7 +105,7 @@ class DestinationState:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryLedger:
-    """Reads both ledgers and sends again what was refused, each call in a transaction of its own."""
+    """Reads every ledger and sends again what was refused, each call in a transaction of its own."""
 
     engine: Engine
 
@@ -127,22 +132,22 @@ class DeliveryLedger:
         with transaction(self.engine) as connection:
             results = connection.scalars(_REOPEN_RESULTS, wanted).all()
             originals = connection.scalars(_REOPEN_ORIGINALS, wanted).all()
-            if uid and not (results or originals):
+            copies = connection.scalars(_REOPEN_COPIES, wanted).all()
+            if uid and not (results or originals or copies):
                 raise ActNotPossible(f"{uid}@{destination}: is no refused delivery")
-            self._defer(connection, destination, results, set(originals))
+            queue = JobRows(connection)
+            for row in connection.execute(_BANDS, {"uids": list(results)}):
+                queue.defer_delivery(SopInstanceUid(row.sop_instance_uid), destination, Priority(row.priority))
+            for study in sorted(set(originals)):
+                queue.defer_forwarding(StudyInstanceUid(study), destination, Priority.ROUTINE)
+            for study in sorted(set(copies)):
+                queue.defer_deidentified(StudyInstanceUid(study), destination, Priority.ROUTINE)
+            queue.hasten(destination)
             connection.execute(_CLOSE, wanted)
-            count = len(results) + len(originals)
+            count = len(results) + len(originals) + len(copies)
             details = {"destination": destination, "count": str(count)} | ({"object": uid} if uid else {})
             AuditRows(connection).append(AuditEvent(at, actor, AuditAction.DELIVERIES_REPLAYED, details=details))
         return count
-
-    def _defer(self, connection: Connection, destination: str, results: Sequence[str], studies: set[str]) -> None:
-        queue = JobRows(connection)
-        for row in connection.execute(_BANDS, {"uids": list(results)}):
-            queue.defer_delivery(SopInstanceUid(row.sop_instance_uid), destination, Priority(row.priority))
-        for study in sorted(studies):
-            queue.defer_forwarding(StudyInstanceUid(study), destination, Priority.ROUTINE)
-        queue.hasten(destination)
 
 
 def _plain(value: Any) -> Any:

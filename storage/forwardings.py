@@ -1,11 +1,11 @@
-"""The ledger of originals that go on to other archives, and what is known of the ways there."""
+"""The ledgers of originals and de-identified copies that go to other archives, and what is known of the ways there."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, literal, select, update
+from sqlalchemy import Connection, Table, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 
 from storage.schema import destination_circuits, forwardings, instances
@@ -19,17 +19,19 @@ _KEYS = ("sop_instance_uid", "destination", "study_instance_uid", "state")
 
 @dataclass(frozen=True, slots=True)
 class ForwardingRows:
-    """The ledger within one transaction; satisfies `triage.ports.ForwardingStore`."""
+    """One of the two ledgers of images within one transaction; satisfies `triage.ports.ForwardingStore`."""
 
     connection: Connection
+    ledger: Table = forwardings
 
     def plan(self, uid: StudyInstanceUid, destination: str) -> int:
         columns = (instances.c.sop_instance_uid, literal(destination), literal(uid), literal("planned"))
         every = select(*columns).where(instances.c.study_instance_uid == uid)
-        planning = insert_or_skip(forwardings).from_select(_KEYS, every).on_conflict_do_nothing()
-        return len(self.connection.scalars(planning.returning(forwardings.c.sop_instance_uid)).all())
+        planning = insert_or_skip(self.ledger).from_select(_KEYS, every).on_conflict_do_nothing()
+        return len(self.connection.scalars(planning.returning(self.ledger.c.sop_instance_uid)).all())
 
     def waiting(self, uid: StudyInstanceUid, destination: str) -> Sequence[StoredOriginal]:
+        rows = self.ledger
         query = (
             select(
                 instances.c.sop_instance_uid,
@@ -37,11 +39,11 @@ class ForwardingRows:
                 instances.c.transfer_syntax_uid,
                 instances.c.path,
             )
-            .join(forwardings, forwardings.c.sop_instance_uid == instances.c.sop_instance_uid)
+            .join(rows, rows.c.sop_instance_uid == instances.c.sop_instance_uid)
             .where(
-                forwardings.c.study_instance_uid == uid,
-                forwardings.c.destination == destination,
-                forwardings.c.state == "planned",
+                rows.c.study_instance_uid == uid,
+                rows.c.destination == destination,
+                rows.c.state == "planned",
             )
             .order_by(instances.c.received_at, instances.c.sop_instance_uid)
         )
@@ -57,9 +59,10 @@ class ForwardingRows:
         self._mark(uids, destination, at, _outcome(error, at))
 
     def _mark(self, uids: Sequence[str], destination: str, at: datetime, values: dict[str, Any]) -> None:
-        where = (forwardings.c.sop_instance_uid.in_(uids), forwardings.c.destination == destination)
-        tried = {"attempts": forwardings.c.attempts + 1, "last_try_at": at}
-        self.connection.execute(update(forwardings).where(*where).values(values | tried))
+        rows = self.ledger
+        where = (rows.c.sop_instance_uid.in_(uids), rows.c.destination == destination)
+        tried = {"attempts": rows.c.attempts + 1, "last_try_at": at}
+        self.connection.execute(update(rows).where(*where).values(values | tried))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Row,
     Select,
     String,
+    Table,
     case,
     cast,
     func,
@@ -25,6 +26,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 
 from storage.audit import AuditRows
 from storage.schema import (
+    deidentified_copies,
     deliveries,
     forwardings,
     incident_acts,
@@ -121,10 +123,12 @@ def _conflicting() -> Select[Any]:
 
 
 def _refused() -> Select[Any]:
-    told = union_all(_refused_results(), _refused_originals(), _refused_confirmations(), _refused_reports()).subquery(
-        "refused"
+    images = (
+        _refused_images(forwardings, "refused_delivery:"),
+        _refused_images(deidentified_copies, "refused_delivery:deidentified:"),
     )
-    return select(told)
+    told = union_all(_refused_results(), *images, _refused_confirmations(), _refused_reports())
+    return select(told.subquery("refused"))
 
 
 def _refused_confirmations() -> Select[Any]:
@@ -151,16 +155,15 @@ def _refused_reports() -> Select[Any]:
     ).where(asked.c.state == "refused")
 
 
-def _refused_originals() -> Select[Any]:
-    key = literal("refused_delivery:") + forwardings.c.sop_instance_uid + ":" + forwardings.c.destination
+def _refused_images(ledger: Table, prefix: str) -> Select[Any]:
     return select(
-        key.label("key"),
-        func.coalesce(forwardings.c.last_try_at, forwardings.c.planned_at).label("at"),
-        forwardings.c.study_instance_uid,
-        forwardings.c.sop_instance_uid,
-        forwardings.c.destination.label("origin"),
-        forwardings.c.last_error.label("reason"),
-    ).where(forwardings.c.state == "refused")
+        (literal(prefix) + ledger.c.sop_instance_uid + ":" + ledger.c.destination).label("key"),
+        func.coalesce(ledger.c.last_try_at, ledger.c.planned_at).label("at"),
+        ledger.c.study_instance_uid,
+        ledger.c.sop_instance_uid,
+        ledger.c.destination.label("origin"),
+        ledger.c.last_error.label("reason"),
+    ).where(ledger.c.state == "refused")
 
 
 def _refused_results() -> Select[Any]:

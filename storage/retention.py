@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, delete, or_, select, text
 
 from storage.audit import AuditRows
-from storage.schema import forwardings, instance_conflicts, instances, quarantine
+from storage.schema import deidentified_copies, forwardings, instance_conflicts, instances, quarantine
 from storage.transaction import transaction
 from triage.audit import PLATFORM, AuditAction, AuditEvent
 from triage.identifiers import StudyInstanceUid
@@ -22,6 +22,8 @@ _DONE_WITH = """
         WHERE o.study_instance_uid = s.study_instance_uid AND d.state <> 'delivered')
     AND NOT EXISTS (SELECT FROM forwardings f
         WHERE f.study_instance_uid = s.study_instance_uid AND f.state <> 'delivered')
+    AND NOT EXISTS (SELECT FROM deidentified_copies f
+        WHERE f.study_instance_uid = s.study_instance_uid AND f.state <> 'delivered')
     AND NOT EXISTS (SELECT FROM instances c JOIN announced_instances a USING (sop_instance_uid)
         WHERE c.study_instance_uid = s.study_instance_uid AND a.signal = 'storage_commitment'
         AND NOT EXISTS (SELECT FROM forwardings f
@@ -31,9 +33,11 @@ _DONE_WITH = """
 """
 _OLD = text(f"""
     SELECT s.study_instance_uid, max(s.last_instance_at) AS last_instance_at, count(*) AS instances,
-           sum(i.size) AS bytes, array_agg(DISTINCT i.series_header ->> 'modality') AS modalities
+           sum(i.size) AS bytes, array_agg(DISTINCT i.series_header ->> 'modality') AS modalities,
+           min((r.routing ->> 'retention_days')::integer) AS rule_days
     FROM studies s JOIN instances i USING (study_instance_uid)
-    WHERE {_DONE_WITH} AND s.last_instance_at < :before
+    LEFT JOIN routings r ON r.study_instance_uid = s.study_instance_uid AND r.revision = s.revision
+    WHERE {_DONE_WITH} AND (s.last_instance_at < :before OR r.routing ->> 'retention_days' IS NOT NULL)
     GROUP BY s.study_instance_uid ORDER BY max(s.last_instance_at) LIMIT :most OFFSET :skipped
 """)
 _STILL = text(f"SELECT 1 FROM studies s WHERE s.study_instance_uid = :uid AND {_DONE_WITH} FOR UPDATE")
@@ -43,8 +47,8 @@ _STILL = text(f"SELECT 1 FROM studies s WHERE s.study_instance_uid = :uid AND {_
 class RetentionRule:
     """How long images are kept after a study's last one: `keep`, or per modality; None keeps them for ever.
 
-    A study of several modalities is kept as long as the one that is kept longest. `must_be_read`: nothing is removed
-    that nobody marked as read.
+    A study of several modalities is kept as long as the one that is kept longest; one for which a routing rule said how
+    long, that long. `must_be_read`: nothing is removed that nobody marked as read.
     """
 
     keep: timedelta | None = None
@@ -52,12 +56,14 @@ class RetentionRule:
     must_be_read: bool = True
 
     def shortest(self) -> timedelta | None:
-        """Return the age below which nothing is removed; None where nothing ever is."""
+        """Return the age below which nothing is removed that no routing rule speaks of; None where nothing ever is."""
         limits = [self.keep, *(self.by_modality or {}).values()]
         return min((one for one in limits if one is not None), default=None)
 
-    def age_of(self, modalities: Sequence[str]) -> timedelta | None:
-        """Return how long a study with these modalities is kept; None: for ever."""
+    def age_of(self, modalities: Sequence[str], rule_days: int | None = None) -> timedelta | None:
+        """Return how long a study with these modalities is kept; None: for ever. `rule_days` of 0 are for ever."""
+        if rule_days is not None:
+            return timedelta(days=rule_days) if rule_days else None
         limits = [(self.by_modality or {}).get(one, self.keep) for one in modalities]
         known = [one for one in limits if one is not None]
         return max(known) if known and len(known) == len(limits) else None
@@ -90,16 +96,16 @@ class Retention:
         to keep stays until another archive has it: whoever asked may have deleted its own.
         """
         shortest = self.rule.shortest()
-        if shortest is None:
-            return []
         found: list[Removable] = []
         skipped = 0
         while True:
-            values = {"before": now - shortest, "most": _MOST_AT_ONCE, "skipped": skipped} | self._values(now)
+            values = {"before": shortest and now - shortest, "most": _MOST_AT_ONCE, "skipped": skipped} | self._values(
+                now
+            )
             with transaction(self.engine) as connection:
                 rows = connection.execute(_OLD, values).all()
             for row in rows:
-                age = self.rule.age_of(row.modalities)
+                age = self.rule.age_of(row.modalities, row.rule_days)
                 if age is not None and row.last_instance_at < now - age:
                     uid, modalities = StudyInstanceUid(row.study_instance_uid), tuple(row.modalities)
                     found.append(Removable(uid, row.last_instance_at, row.instances, int(row.bytes), modalities))
@@ -131,7 +137,8 @@ class Retention:
 
 def _forget(connection: Connection, uid: StudyInstanceUid) -> list[str]:
     """Delete the rows of the study's images, and return the files that no other row uses."""
-    connection.execute(delete(forwardings).where(forwardings.c.study_instance_uid == uid))
+    for ledger in (forwardings, deidentified_copies):
+        connection.execute(delete(ledger).where(ledger.c.study_instance_uid == uid))
     own = select(instances.c.sop_instance_uid).where(instances.c.study_instance_uid == uid)
     about_own = or_(instance_conflicts.c.study_instance_uid == uid, instance_conflicts.c.sop_instance_uid.in_(own))
     paths = set(connection.scalars(delete(instance_conflicts).where(about_own).returning(instance_conflicts.c.path)))

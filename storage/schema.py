@@ -191,6 +191,24 @@ forwardings = Table(
     Index("forwardings_open", "destination", postgresql_where=text("state <> 'delivered'")),
 )
 
+# A table of its own, so that no query about originals ever finds what must not leave as one.
+deidentified_copies = Table(
+    "deidentified_copies",
+    metadata,
+    Column("sop_instance_uid", Text, ForeignKey("instances.sop_instance_uid"), primary_key=True),
+    Column("destination", Text, primary_key=True),
+    Column("study_instance_uid", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("last_error", Text, nullable=False, server_default=""),
+    Column("delivered_at", MOMENT),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("planned_at", MOMENT, nullable=False, server_default=text("now()")),
+    Column("last_try_at", MOMENT),
+    Column("sent_transfer_syntax_uid", Text),
+    Index("deidentified_copies_of_study", "study_instance_uid", "destination"),
+    Index("deidentified_copies_open", "destination", postgresql_where=text("state <> 'delivered'")),
+)
+
 destination_circuits = Table(
     "destination_circuits",
     metadata,

@@ -19,6 +19,7 @@ SHADOW_TASK = "watch_study"
 BEHIND_ALL = -100
 """The priority of work that nobody waits for; procrastinate takes the higher number first."""
 FORWARDING_TASK = "forward_originals"
+COPYING_TASK = "send_deidentified"
 CONFIRMATION_TASK = "confirm_delivery"
 COMMITMENT_TASK = "report_commitment"
 NOTIFICATION_QUEUE = "notification"
@@ -64,6 +65,10 @@ class JobRows:
     def defer_forwarding(self, uid: StudyInstanceUid, destination: str, priority: Priority) -> None:
         queue = queue_of(destination)
         self._defer(queue, FORWARDING_TASK, priority, study_instance_uid=uid, destination=destination)
+
+    def defer_deidentified(self, uid: StudyInstanceUid, destination: str, priority: Priority) -> None:
+        queue = queue_of(destination)
+        self._defer(queue, COPYING_TASK, priority, study_instance_uid=uid, destination=destination)
 
     def hasten(self, destination: str) -> None:
         self.connection.execute(_HASTEN, {"queue": queue_of(destination)})

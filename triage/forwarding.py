@@ -1,4 +1,4 @@
-"""Originals go on to other archives: each instance as it was received, each with its own entry in the ledger."""
+"""Images go on to other archives, as they were received or de-identified, each with its own entry in a ledger."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from triage.circuit_breaker import CircuitBreaker
 from triage.errors import DestinationUnavailable, PermanentError, RetriableError
 from triage.identifiers import SopInstanceUid, StudyInstanceUid
-from triage.ports import Clock, OriginalSender, Records, StoredOriginal, Transactions
+from triage.ports import Clock, ForwardingStore, OriginalSender, Records, StoredOriginal, Transactions
 from triage.priority import Priority
 
 
@@ -22,14 +22,26 @@ def plan_forwarding(records: Records, uid: StudyInstanceUid, destination: str, p
     return planned
 
 
+def plan_deidentified(records: Records, uid: StudyInstanceUid, destination: str, priority: Priority) -> int:
+    """Plan to send a de-identified copy of every image of the study, by the same rules as `plan_forwarding`."""
+    planned = records.deidentified.plan(uid, destination)
+    if planned:
+        records.queue.defer_deidentified(uid, destination, priority)
+    return planned
+
+
 @dataclass(frozen=True, slots=True)
 class Forwarding:
-    """Sends the planned originals of a study, and goes on where an earlier try ended."""
+    """Sends the planned images of a study, and goes on where an earlier try ended.
+
+    With `deidentified` those of the other ledger; then `sender` is one that lets nothing out but cleaned copies.
+    """
 
     transactions: Transactions
     clock: Clock
     sender: OriginalSender
     breaker: CircuitBreaker
+    deidentified: bool = False
 
     def forward(self, uid: StudyInstanceUid, destination: str) -> None:
         """Leave every planned original of the study delivered or refused.
@@ -41,7 +53,7 @@ class Forwarding:
             DestinationUnavailable: some could not be sent now; the queue tries those again later.
         """
         with self.transactions.begin() as records:
-            waiting = records.forwardings.waiting(uid, destination)
+            waiting = self._ledger(records).waiting(uid, destination)
         if waiting:
             with self.breaker.reached(destination):
                 self._send(waiting, destination)
@@ -52,7 +64,7 @@ class Forwarding:
         try:
             for sent in self.sender.send_originals(waiting, destination):
                 with self.transactions.begin() as records:
-                    records.forwardings.note(sent, destination, self.clock.now())
+                    self._ledger(records).note(sent, destination, self.clock.now())
                 if isinstance(sent.error, RetriableError):
                     postponed = sent.error
                 open_uids.discard(sent.sop_instance_uid)
@@ -68,4 +80,7 @@ class Forwarding:
         self, uids: set[SopInstanceUid], destination: str, error: DestinationUnavailable | PermanentError
     ) -> None:
         with self.transactions.begin() as records:
-            records.forwardings.note_all(sorted(uids), destination, error, self.clock.now())
+            self._ledger(records).note_all(sorted(uids), destination, error, self.clock.now())
+
+    def _ledger(self, records: Records) -> ForwardingStore:
+        return records.deidentified if self.deidentified else records.forwardings

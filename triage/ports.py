@@ -146,6 +146,8 @@ class WorkQueue(Protocol):
 
     def defer_forwarding(self, uid: StudyInstanceUid, destination: str, priority: Priority) -> None: ...
 
+    def defer_deidentified(self, uid: StudyInstanceUid, destination: str, priority: Priority) -> None: ...
+
     def defer_confirmation(self, uid: SopInstanceUid, destination: str, priority: Priority) -> None: ...
 
     def hasten(self, destination: str) -> None:
@@ -194,7 +196,10 @@ class SentOriginal:
 
 
 class ForwardingStore(Protocol):
-    """The ledger of originals, one entry for each instance and destination; same transaction rule as StudyStore."""
+    """A ledger of originals or of de-identified copies, one entry for each instance and destination.
+
+    Same transaction rule as StudyStore.
+    """
 
     def plan(self, uid: StudyInstanceUid, destination: str) -> int:
         """Plan every instance of the study that was not planned before, and return how many there are."""
@@ -270,6 +275,9 @@ class Records(Protocol):
 
     @property
     def forwardings(self) -> ForwardingStore: ...
+
+    @property
+    def deidentified(self) -> ForwardingStore: ...
 
     @property
     def circuits(self) -> CircuitStore: ...

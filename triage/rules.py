@@ -178,7 +178,8 @@ class Actions:
     """What a rule wants done; empty tuples and None want nothing.
 
     Of the models in service only `run_only` are asked, and `run_always` whatever other rules say; neither lets a model
-    see what its own acceptance refuses. `priority_floor` may raise a study and never lowers it.
+    see what its own acceptance refuses. `priority_floor` may raise a study and never lowers it. `retention_days` is how
+    long images are kept after the last one, 0 for ever.
     """
 
     run_only: tuple[str, ...] = ()
@@ -222,7 +223,8 @@ class Routing:
     """What the rules together decided for one revision of a study.
 
     `rules` are those that matched. Without `send_results`, results go to every destination that wants their kind.
-    `problem` says why rules could not be evaluated; then nothing is restricted.
+    `retention_days`: 0 keeps the images for ever, None leaves it to the settings. `problem` says why rules could not
+    be evaluated; then nothing is restricted.
     """
 
     rules: tuple[str, ...] = ()
@@ -230,6 +232,8 @@ class Routing:
     run_always: tuple[str, ...] = ()
     send_original: tuple[str, ...] = ()
     send_results: tuple[str, ...] = ()
+    send_deidentified: tuple[str, ...] = ()
+    retention_days: int | None = None
     priority_floor: Priority = Priority.ROUTINE
     floor_rule: str = ""
     problem: str = ""
@@ -250,7 +254,10 @@ class Routing:
 
 
 def decide(rules: Sequence[Rule], series: Sequence[Facts]) -> Routing:
-    """Return what `rules` want for a study of these series; of several floors the most urgent counts."""
+    """Return what `rules` want for a study of these series.
+
+    Of several floors the most urgent counts, of several retentions the longest.
+    """
     matched = [rule for rule in rules if any(holds(rule.when, facts).holds for facts in series)]
     floors = [(rule.then.priority_floor, rule.name) for rule in matched if rule.then.priority_floor is not None]
     floor = most_urgent(Priority.ROUTINE, *(band for band, _ in floors))
@@ -260,6 +267,8 @@ def decide(rules: Sequence[Rule], series: Sequence[Facts]) -> Routing:
         run_always=_together(rule.then.run_always for rule in matched),
         send_original=_together(rule.then.send_original for rule in matched),
         send_results=_together(rule.then.send_results for rule in matched),
+        send_deidentified=_together(rule.then.send_deidentified for rule in matched),
+        retention_days=_longest(rule.then.retention_days for rule in matched),
         priority_floor=floor,
         floor_rule=next((name for band, name in floors if band is floor), ""),
     )
@@ -316,6 +325,12 @@ def _number(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
+
+
+def _longest(days: Iterable[int | None]) -> int | None:
+    """Return the longest retention of those that are set, where 0 is for ever."""
+    known = [one for one in days if one is not None]
+    return max(known, key=lambda one: one or inf, default=None)
 
 
 def _together(named: Iterable[tuple[str, ...]]) -> tuple[str, ...]:

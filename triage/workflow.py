@@ -13,7 +13,7 @@ from triage.errors import (
     StatusNotAllowed,
 )
 from triage.findings import AiState, Analysis, ModelIdentity
-from triage.forwarding import plan_forwarding
+from triage.forwarding import plan_deidentified, plan_forwarding
 from triage.identifiers import Sha256, SopInstanceUid, StudyInstanceUid
 from triage.outcome import Outcome, summary
 from triage.ports import (
@@ -128,6 +128,8 @@ class Receiving:
                 records.routing.record(uid, study.revision, routing, self.clock.now())
             for destination in routing.send_original:
                 plan_forwarding(records, uid, destination, study.priority)
+            for destination in routing.send_deidentified:
+                plan_deidentified(records, uid, destination, study.priority)
             records.queue.defer_triage(uid, study.revision, study.priority)
         return True
 

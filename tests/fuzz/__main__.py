@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz receive --inputs 200000`: a JSON document; exit 1 where an input did harm."""
+"""`python -m tests.fuzz receive --inputs 200000`, which is `make fuzz`: one JSON line; 1 where an input did harm."""
 
 import argparse
 import json
@@ -18,7 +18,7 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="number of the first input, to repeat one that was found")
     options = parser.parse_args()
     report = TARGETS[options.target](options.inputs, options.seed, options.first)
-    print(json.dumps(report, indent=1))
+    print(json.dumps(report))
     return 1 if report["findings"] else 0
 
 

@@ -36,6 +36,7 @@ from triage.study import ReceivedInstance, Registration, Source, StoredFile
 
 SLOW_S = 1.0
 MOST_FINDINGS = 20
+MOST_MEMORY_MB = 500
 _MEMORY_FOLDER = Path("/dev/shm")
 
 
@@ -185,10 +186,13 @@ def fuzz(inputs: int, seed: int, first: int = 0) -> dict[str, Any]:
                 break
             if number % 10_000 == 9_999:
                 print(f"{number + 1 - first} inputs, {len(findings)} findings", file=sys.stderr, flush=True)
+    if _peak_memory_mb() > MOST_MEMORY_MB:
+        findings.append({"input": None, "complaint": f"more than {MOST_MEMORY_MB} MB of memory"})
     return {
         "target": "receive",
         "inputs": inputs,
         "seed": seed,
+        "first": first,
         "seconds": round(time.monotonic() - begin, 1),
         "slowest_input_s": round(fuzzer.slowest_s, 3),
         "peak_memory_mb": {"after_a_tenth": memory_mb[0] if memory_mb else None, "at_the_end": _peak_memory_mb()},

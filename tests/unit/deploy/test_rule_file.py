@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.rule_file import NOT_YET, KnownNames, read_rules
+from deploy.rule_file import KnownNames, read_rules
 from tests.architecture.source_tree import ROOT
 from triage.errors import InvalidSetting
 from triage.priority import Priority
 from triage.rules import All, Asked, Between, OneOf, Question, Tag
 
-KNOWN = KnownNames({"ct-head-haemorrhage", "us-breast-lesion"}, {"PACS", "NEURO"})
+KNOWN = KnownNames({"ct-head-haemorrhage", "us-breast-lesion"}, {"PACS", "NEURO"}, taking_results={"PACS"})
 
 
 def read(folder: Path, text: str):
@@ -59,7 +59,7 @@ when = { all = [ { tag = "Modalty", equals = "CT" }, { orientation = "oblique" }
 run_only = ["ct-head"]
 send_original = ["NEURO", "ELSEWHERE"]
 priority_floor = "routine"
-retention_days = 3
+retention_days = 0.5
 [[rules]]
 name = "a"
 when = { tag = "KVP", at_least = 5, at_most = 1 }
@@ -69,10 +69,10 @@ when = { tag = "KVP", at_least = 5, at_most = 1 }
         "rules[1].when.all[1].tag: found 'Modalty', needed a DICOM keyword or (gggg,eeee)",
         "rules[1].when.all[2].orientation: found 'oblique', needed sagittal, coronal, axial",
         "rules[1].when.all[3].time: found '25:00-07:00', needed \"18:00-07:00\", two different times",
-        "rules[1].then.retention_days: not available yet",
         "rules[1].then.run_only: found 'ct-head', needed a model (ct-head-haemorrhage, us-breast-lesion)",
         "rules[1].then.send_original: found 'ELSEWHERE', needed a destination of the settings (NEURO, PACS)",
         "rules[1].then.priority_floor: found 'routine', needed critical or urgent",
+        "rules[1].then.retention_days: found 0.5, needed whole days, 0 (for ever) to 36500",
         "rules[2].when: at_least 5 is above at_most 1",
         "rules[2].then: found nothing, needed at least one of run_only, run_always, send_original, send_results, "
         "send_deidentified, priority_floor, retention_days",
@@ -92,11 +92,21 @@ def test_a_condition_that_is_none_is_refused(tmp_path, when):
     )
 
 
-@pytest.mark.parametrize("action", NOT_YET)
-def test_what_nothing_carries_out_yet_is_refused(tmp_path, action):
-    text = f'[[rules]]\nname = "a"\nthen = {{ {action} = 1 }}\n'
+@pytest.mark.parametrize("action", ["send_original", "send_results"])
+def test_a_destination_of_deidentified_copies_gets_nothing_else(tmp_path, action):
+    text = f"""
+[[rules]]
+name = "research"
+then = {{ send_deidentified = ["NEURO", "PACS"] }}
+[[rules]]
+name = "other"
+then = {{ {action} = ["NEURO"] }}
+"""
 
-    assert mistakes(tmp_path, text) == [f"rules[1].then.{action}: not available yet"]
+    assert mistakes(tmp_path, text) == [
+        "send_deidentified: NEURO gets originals or results by another rule",
+        "send_deidentified: PACS gets results, needed send = [] in its settings",
+    ]
 
 
 def test_a_number_is_compared_as_a_number(tmp_path):

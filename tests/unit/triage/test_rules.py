@@ -148,3 +148,12 @@ def test_models_are_kept_away_by_any_rule_that_does_not_name_them_unless_a_rule_
 def test_without_a_rule_that_matches_nothing_changes():
     assert decide([a_rule("mr", "MR", run_only=("a",))], [CT_HEAD]) == decide([], [CT_HEAD])
     assert decide([], []).words == ""
+
+
+@pytest.mark.parametrize(
+    ("days", "together"), [((None, None), None), ((3, None, 5), 5), ((3, 0), 0), ((0,), 0), ((1, 2), 2)]
+)
+def test_of_several_retentions_the_longest_counts_and_none_is_longer_than_for_ever(days, together):
+    rules = [Rule(str(number), All(()), Actions(retention_days=one)) for number, one in enumerate(days)]
+
+    assert decide(rules, [CT_HEAD]).retention_days == together
