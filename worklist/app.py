@@ -39,6 +39,7 @@ from worklist.routes import (
     listing,
     operations,
     session,
+    surveillance,
     validations,
     views,
     work,
@@ -63,7 +64,7 @@ def create_app(services: WorklistServices, settings: WebSettings) -> FastAPI:
     app.state.noting = Noting(services.audit, services.clock)
     app.state.live = LiveChanges(services.changes)
     listed = (session, listing, work, images, events, alarms, audit, validations, deliveries, views, administration)
-    for module in (*listed, operations):
+    for module in (*listed, surveillance, operations):
         app.include_router(module.router)
     if services.dicomweb is not None:
         for module in (dicomweb_search, dicomweb_retrieve, dicomweb_store):

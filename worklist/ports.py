@@ -1,6 +1,6 @@
 """What the list needs from the world outside, each need as one small Protocol."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -14,7 +14,15 @@ from triage.reader_work import ReaderWork
 from triage.reading import Act, Reading, Work
 from triage.selection import Refusal
 from triage.study import Series, Study
-from worklist.administration_ports import Alarms, DeliveryLedger, Evidence, Gateway, InstalledModels, SavedViews
+from worklist.administration_ports import (
+    Alarms,
+    DeliveryLedger,
+    Evidence,
+    Gateway,
+    InstalledModels,
+    SavedViews,
+    Streams,
+)
 from worklist.dicomweb.ports import DicomWebServices
 
 
@@ -346,6 +354,7 @@ class WorklistServices:
     accounts: Accounts
     incidents: Incidents
     alarms: Alarms
+    streams: Streams
     workload: Workload
     clock: Clock
     work: ReaderWork
@@ -353,6 +362,8 @@ class WorklistServices:
     files: ImageFiles
     frames: Frames
     evidence: Evidence
+    as_pdf: Callable[[str], bytes]
+    """An HTML page as PDF; raises PdfUnavailable."""
     deliveries: DeliveryLedger
     views: SavedViews
     gateway: Gateway

@@ -55,6 +55,18 @@ class StreamStatus:
     smallest_change: float | None = None
     baseline_days: int | None = None
     alarms: tuple[Alarm, ...] = ()
+    days: DailySeries | None = field(default=None, repr=False, compare=False)
+    """What is charted; None while it learns, and of silence."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChartDay:
+    """One day of a chart in standard deviations of a day: its value, None where it says nothing, and both sums."""
+
+    day: date
+    value: float | None
+    upper: float
+    lower: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +102,35 @@ def check(
         chart = Cusum(REFERENCE_VALUE, _limit_of(series, others, design), 2)
         answer += [_status(one, chart, watch.restarts.get(one.key)) for one in series]
     return sorted(answer, key=lambda one: one.key)
+
+
+def chart_days(status: StreamStatus, restart: date | None, most: int) -> list[ChartDay]:
+    """Return the newest `most` days of a stream's chart, empty where it has none; sums begin at zero after an alarm.
+
+    `restart` is the day from which people have it watched anew (`Watch.restarts`).
+    """
+    series = status.days
+    if series is None or series.baseline_end is None or status.limit is None:
+        return []
+    chart, values = Cusum(REFERENCE_VALUE, status.limit, 2), series.values
+    upper, lower = np.zeros(len(values)), np.zeros(len(values))
+    start = max(series.baseline_end, 0 if restart is None else (restart - series.first_day).days)
+    while start < len(values):
+        run = run_cusum(chart, values, start)
+        end = len(values) if run.alarm_index is None else run.alarm_index + 1
+        upper[start:end] = run.upper[start:end]
+        if run.lower is not None:
+            lower[start:end] = run.lower[start:end]
+        start = end
+    return [
+        ChartDay(
+            series.first_day + timedelta(days=row),
+            float(values[row]) if np.isfinite(values[row]) else None,
+            float(upper[row]),
+            float(lower[row]),
+        )
+        for row in range(max(0, len(values) - most), len(values))
+    ]
 
 
 def leading(alarms: Sequence[Alarm]) -> Alarm:
@@ -138,6 +179,7 @@ def _status(series: DailySeries, chart: Cusum, restart: date | None) -> StreamSt
     return replace(
         told,
         health="watching",
+        days=series,
         statistic=float(run.statistic[-1]) if len(run.statistic) else 0.0,
         limit=chart.limit,
         smallest_change=None if smallest is None else smallest * series.unit,
