@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -89,8 +89,9 @@ def verify(options: argparse.Namespace) -> int:
 
 def status_object(status: StreamStatus) -> dict[str, Any]:
     """Return a stream's status as a JSON object."""
-    told = asdict(status) | asdict(status.key)
+    told = asdict(replace(status, days=None)) | asdict(status.key)
     told.pop("key")
+    told.pop("days")
     return told | {"alarms": [alarm_object(one) for one in status.alarms]}
 
 

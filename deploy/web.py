@@ -10,6 +10,7 @@ from deploy.clock import SystemClock
 from deploy.dicomweb import dicomweb_on
 from deploy.process import process
 from deploy.settings import Settings, secret_in
+from deploy.stream_looks import StreamLooks
 from inference.display import FrameReader
 from storage.accounts import AccountRows
 from storage.alarms import AlarmRows
@@ -28,6 +29,7 @@ from storage.site_rights import SiteRightsRows
 from storage.worklist_rows import WorklistReader
 from storage.workload import WorkloadReader
 from triage.reader_work import ReaderWork
+from validation.pdf import as_pdf
 from worklist.app import create_app
 from worklist.oidc import Provider, ProviderSettings, SignIn
 from worklist.ports import WorklistServices
@@ -55,6 +57,7 @@ def services_on(engine: Engine, settings: Settings) -> WorklistServices:
         accounts=AccountRows(engine),
         incidents=IncidentReader(engine),
         alarms=AlarmRows(engine),
+        streams=StreamLooks(engine, settings, SystemClock()),
         workload=WorkloadReader(engine),
         clock=SystemClock(),
         work=ReaderWork(DatabaseTransactions(engine), SystemClock(), settings.target_times),
@@ -62,6 +65,7 @@ def services_on(engine: Engine, settings: Settings) -> WorklistServices:
         files=ImageFiles(engine),
         frames=frames,
         evidence=EvidenceRows(engine),
+        as_pdf=as_pdf,
         deliveries=DeliveryLedger(engine),
         views=SavedViews(engine),
         gateway=GatewayReader(engine),

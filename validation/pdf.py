@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from triage.errors import PdfUnavailable
 
@@ -25,3 +26,12 @@ def pdf_writer() -> WritePdf:
         HTML(string=page, url_fetcher=URLFetcher(allowed_protocols=())).write_pdf(path, pdf_ua=True)
 
     return write
+
+
+def as_pdf(page: str) -> bytes:
+    """Return an HTML page as PDF; raises PdfUnavailable."""
+    write = pdf_writer()
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "page.pdf"
+        write(page, path)
+        return path.read_bytes()

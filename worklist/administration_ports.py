@@ -1,14 +1,14 @@
 """What the pages of administrators and quality managers need, each need as one small Protocol."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Protocol
 
 from models.evidence import EvidenceKind, MeasuredRun, ReachedVerdict
 from models.lifecycle import RegisteredModel
 from triage.audit import Actor
 from triage.identifiers import StudyInstanceUid
-from triage.surveillance import Disposition, KeptAlarm
+from triage.surveillance import Disposition, KeptAlarm, StreamKey, StreamKind
 
 
 class DeliveryLedger(Protocol):
@@ -33,6 +33,50 @@ class Alarms(Protocol):
     def assign(self, number: int, owner: str, actor: Actor, at: datetime) -> KeptAlarm: ...
 
     def close(self, number: int, how: Disposition, actor: Actor, at: datetime) -> KeptAlarm: ...
+
+
+class WatchedStream(Protocol):
+    """Where one stream of the drift monitor stands."""
+
+    @property
+    def key(self) -> StreamKey: ...
+    @property
+    def kind(self) -> StreamKind: ...
+    @property
+    def health(self) -> str: ...
+    @property
+    def usual_per_day(self) -> float: ...
+    @property
+    def statistic(self) -> float | None: ...
+    @property
+    def limit(self) -> float | None: ...
+    @property
+    def smallest_change(self) -> float | None: ...
+    @property
+    def baseline_days(self) -> int | None: ...
+
+
+class ChartedDay(Protocol):
+    """One day of a stream's chart, in standard deviations of a day."""
+
+    @property
+    def day(self) -> date: ...
+    @property
+    def value(self) -> float | None: ...
+    @property
+    def upper(self) -> float: ...
+    @property
+    def lower(self) -> float: ...
+
+
+class Streams(Protocol):
+    """What the drift monitor watches."""
+
+    def all(self) -> tuple[datetime, Sequence[WatchedStream]]:
+        """Return when the streams were looked at, and each of them."""
+
+    def days(self, key: StreamKey) -> Sequence[ChartedDay]:
+        """Return the newest days of a stream's chart, empty where it has none."""
 
 
 class Evidence(Protocol):

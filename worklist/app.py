@@ -42,6 +42,7 @@ from worklist.routes import (
     operations,
     provider,
     session,
+    surveillance,
     validations,
     views,
     work,
@@ -69,7 +70,7 @@ def create_app(services: WorklistServices, settings: WebSettings, sign_in: SignI
     app.state.live = LiveChanges(services.changes)
     app.state.shared_answers = SharedAnswers()
     listed = (session, provider, listing, work, images, events, alarms, audit, break_glass, validations)
-    for module in (*listed, deliveries, views, administration, operations):
+    for module in (*listed, deliveries, views, administration, surveillance, operations):
         app.include_router(module.router)
     if services.dicomweb is not None:
         for module in (dicomweb_search, dicomweb_retrieve, dicomweb_store):

@@ -1,6 +1,6 @@
 """What the list needs from the world outside, each need as one small Protocol."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -22,6 +22,7 @@ from worklist.administration_ports import (
     InstalledModels,
     SavedViews,
     SiteRights,
+    Streams,
 )
 from worklist.dicomweb.ports import DicomWebServices
 
@@ -363,6 +364,7 @@ class WorklistServices:
     accounts: Accounts
     incidents: Incidents
     alarms: Alarms
+    streams: Streams
     workload: Workload
     clock: Clock
     work: ReaderWork
@@ -370,6 +372,8 @@ class WorklistServices:
     files: ImageFiles
     frames: Frames
     evidence: Evidence
+    as_pdf: Callable[[str], bytes]
+    """An HTML page as PDF; raises PdfUnavailable."""
     deliveries: DeliveryLedger
     views: SavedViews
     gateway: Gateway

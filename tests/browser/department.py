@@ -11,6 +11,8 @@ from pathlib import Path
 from pydicom import Dataset
 from sqlalchemy import Engine, text
 
+from deploy.settings import Settings, SettingsFile
+from deploy.stream_looks import StreamLooks
 from dicom_gateway.headers import read_instance
 from inference.display import FrameReader
 from storage.accounts import AccountRows
@@ -55,6 +57,7 @@ from triage.study import (
     StudyHeader,
     StudyStatus,
 )
+from validation.pdf import as_pdf
 from worklist.ports import WorklistServices
 
 PASSWORD = "correct horse battery staple"
@@ -283,6 +286,7 @@ def services_on(engine: Engine) -> WorklistServices:
         accounts=AccountRows(engine),
         incidents=IncidentReader(engine),
         alarms=AlarmRows(engine),
+        streams=StreamLooks(engine, Settings(Path(), SettingsFile()), SystemClock()),
         workload=WorkloadReader(engine),
         clock=SystemClock(),
         work=ReaderWork(DatabaseTransactions(engine), SystemClock(), TargetTimes()),
@@ -290,6 +294,7 @@ def services_on(engine: Engine) -> WorklistServices:
         files=ImageFiles(engine),
         frames=FrameReader(),
         evidence=EvidenceRows(engine),
+        as_pdf=as_pdf,
         deliveries=DeliveryLedger(engine),
         views=SavedViews(engine),
         gateway=GatewayReader(engine),

@@ -30,7 +30,11 @@ NEEDED = {
     ("POST", "/api/v1/break-glass"): READS,
     ("GET", "/api/v1/validations"): Permission.SEE_VALIDATIONS,
     ("GET", "/api/v1/validations/{kind}/{number}/report"): Permission.SEE_VALIDATIONS,
-    ("GET", "/api/v1/alarms"): Permission.SEE_ALARMS,
+    ("GET", "/api/v1/validations/{kind}/{number}/report.pdf"): Permission.SEE_VALIDATIONS,
+    **{
+        ("GET", f"/api/v1/{path}"): Permission.SEE_ALARMS
+        for path in ("alarms", "alarms/concerning-reading", "surveillance/streams", "surveillance/chart")
+    },
     **{
         ("POST", f"/api/v1/alarms/{{number}}/{act}"): Permission.HANDLE_ALARMS
         for act in ("acknowledge", "assign", "close")

@@ -11,6 +11,7 @@ from tests.browser.department import services_on
 from tests.browser.serving import running
 from tests.integration.test_worklist_api import QUICK, with_role
 from triage.audit import Actor, AuditAction, AuditEvent
+from triage.errors import PdfUnavailable
 from triage.findings import ModelIdentity
 from validation.page import html_page
 from worklist.app import create_app
@@ -55,6 +56,7 @@ def test_the_newest_come_first_with_their_reports(client):
     assert (found["runs"][0]["n_studies"], found["runs"][0]["study_auc"]["value"]) == (7, 0.9)
     (verdict,) = found["verdicts"]
     assert (verdict["verdict"], verdict["binding"], verdict["not_met"]) == ("Refused", True, ["rate sex: M"])
+    assert verdict["criteria"] == DOCUMENT["criteria"]
     assert "<h1>run 2</h1>" in client.get(found["runs"][0]["report"]).text
     assert "<h1>verdict</h1>" in client.get(verdict["report"]).text
     assert len(client.get("/api/v1/validations?limit=1").json()["runs"]) == 1
@@ -70,6 +72,19 @@ def test_a_report_may_use_its_own_style_and_nothing_else(client):
         "text/html; charset=utf-8",
         "nosniff",
     )
+
+
+def test_a_report_is_printed_where_pango_is_installed(client, services):
+    try:
+        expected = services.as_pdf("<p>x</p>")[:5]
+    except PdfUnavailable:
+        assert client.get("/api/v1/validations/runs/1/report.pdf").status_code == 501
+        return
+
+    answer = client.get("/api/v1/validations/runs/1/report.pdf")
+
+    assert (answer.headers["content-type"], answer.content[:5], expected) == ("application/pdf", b"%PDF-", b"%PDF-")
+    assert client.get("/api/v1/validations/runs/9/report.pdf").status_code == 404
 
 
 def test_a_report_that_is_not_there_is_not_found(client):

@@ -52,6 +52,18 @@ class StreamStatus:
     baseline_days: int | None = None
     false_per_year: float | None = None
     alarms: tuple[Alarm, ...] = ()
+    days: DailySeries | None = field(default=None, repr=False, compare=False)
+    """What is charted; None while it learns, and of silence."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChartDay:
+    """One day of a chart in standard deviations of a day: its value, None where it says nothing, and both sums."""
+
+    day: date
+    value: float | None
+    upper: float
+    lower: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +103,35 @@ def check(
     return sorted(answer, key=lambda one: one.key)
 
 
+def chart_days(status: StreamStatus, restart: date | None, most: int) -> list[ChartDay]:
+    """Return the newest `most` days of a stream's chart, empty where it has none; sums begin at zero after an alarm.
+
+    `restart` is the day from which people have it watched anew (`Watch.restarts`).
+    """
+    series = status.days
+    if series is None or series.baseline_end is None or status.limit is None:
+        return []
+    chart, values = Cusum(REFERENCE_VALUE, status.limit, 2), series.values
+    upper, lower = np.zeros(len(values)), np.zeros(len(values))
+    start = max(series.baseline_end, 0 if restart is None else (restart - series.first_day).days)
+    while start < len(values):
+        run = run_cusum(chart, values, start)
+        end = len(values) if run.alarm_index is None else run.alarm_index + 1
+        upper[start:end] = run.upper[start:end]
+        if run.lower is not None:
+            lower[start:end] = run.lower[start:end]
+        start = end
+    return [
+        ChartDay(
+            series.first_day + timedelta(days=row),
+            float(values[row]) if np.isfinite(values[row]) else None,
+            float(upper[row]),
+            float(lower[row]),
+        )
+        for row in range(max(0, len(values) - most), len(values))
+    ]
+
+
 def leading(alarms: Sequence[Alarm]) -> Alarm:
     """Return the alarm that says best what changed: the largest change of a day's mean; a silence before all."""
     return max(alarms, key=lambda one: (one.key.stream == SILENCE, abs(one.size)))
@@ -126,6 +167,7 @@ def _status(series: DailySeries, shared: SharedLimit, restart: date | None) -> S
     return replace(
         told,
         health="watching",
+        days=series,
         statistic=float(run.statistic[-1]) if len(run.statistic) else 0.0,
         limit=chart.limit,
         smallest_change=None if smallest is None else smallest * series.unit,

@@ -47,6 +47,18 @@ class AlarmView(BaseModel):
     concerns_reading: bool
 
 
+class BannerView(BaseModel):
+    """An alarm as the list tells readers of it, without studies."""
+
+    number: int
+    site: str
+    scanner: str
+    model: str
+    stream: str
+    changed_on: date
+    state: AlarmState
+
+
 class Handling(BaseModel):
     """Who looks after an alarm from now on; empty: whoever asks."""
 
@@ -75,6 +87,24 @@ def alarms(request: Request, identity: _Sees) -> list[AlarmView]:
     """Return every alarm, newest first."""
     noting_of(request).view(identity, AuditAction.ALARMS_VIEWED)
     return [_view(request, one) for one in _services(request).alarms.all()]
+
+
+@router.get("/concerning-reading")
+def concerning_reading(request: Request, _identity: _Sees) -> list[BannerView]:
+    """Return the alarms that readers must hear of: those that nobody has acknowledged first, then the newest."""
+    found = [one for one in _services(request).alarms.all(only_open=True) if one.concerns_reading]
+    return [
+        BannerView(
+            number=one.number,
+            site=one.alarm.key.site,
+            scanner=one.alarm.key.scanner,
+            model=one.alarm.key.model,
+            stream=one.alarm.key.stream,
+            changed_on=one.alarm.changed_on,
+            state=one.state,
+        )
+        for one in sorted(found, key=lambda one: one.state is not AlarmState.OPEN)
+    ]
 
 
 @router.post("/{number}/acknowledge")

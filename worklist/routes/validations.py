@@ -6,11 +6,12 @@ import re
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Query, Request, Security
+from fastapi import APIRouter, HTTPException, Query, Request, Response, Security, status
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel
 
 from models.evidence import EvidenceKind, MeasuredRun, ReachedVerdict
+from triage.errors import PdfUnavailable
 from triage.findings import ModelIdentity
 from worklist.access import may
 from worklist.ports import WorklistServices
@@ -31,7 +32,7 @@ class ModelView(BaseModel):
 
 
 class RunView(BaseModel):
-    """One run; `study_auc` has value and ci95, None where the labels allow none. `report` is the page's address."""
+    """One run; figures have value and ci95, None where the labels allow none. `report` is the page's address."""
 
     number: int
     model: ModelView
@@ -39,12 +40,16 @@ class RunView(BaseModel):
     dataset_digest: str
     measured_at: datetime
     n_studies: int | None
+    n_positive_studies: int | None
+    device: str | None
+    trained_on_this_data: bool | None
     study_auc: dict[str, Any] | None
+    operating_points: list[dict[str, Any]]
     report: str
 
 
 class VerdictView(BaseModel):
-    """One verdict; only one that is `binding` opens the gate. `not_met` names the criteria that were not."""
+    """One verdict; only one that is `binding` opens the gate. `criteria` are those of its document."""
 
     number: int
     verdict: str
@@ -56,6 +61,9 @@ class VerdictView(BaseModel):
     decided_by: str
     decided_at: datetime
     not_met: list[str]
+    criteria: list[dict[str, Any]]
+    too_small_to_judge: list[dict[str, Any]]
+    caveats: list[str]
     report: str
 
 
@@ -79,11 +87,23 @@ def validations(request: Request, limit: Annotated[int, Query(ge=1, le=1000)] = 
 @router.get("/{kind}/{number}/report", response_class=HTMLResponse)
 def report(request: Request, kind: EvidenceKind, number: int) -> HTMLResponse:
     """Return a report as it was written; the browser lets it load nothing, run nothing and send nothing."""
-    services: WorklistServices = request.app.state.services
-    page = services.evidence.report(kind, number)
-    if page is None:
-        raise HTTPException(404, f"no report {kind.value}/{number}")
+    page = _page(request, kind, number)
     return HTMLResponse(page, headers={"Content-Security-Policy": policy_of(page)})
+
+
+@router.get("/{kind}/{number}/report.pdf", response_class=Response)
+def printed(request: Request, kind: EvidenceKind, number: int) -> Response:
+    """Return a report as PDF; 501 where a library that writes it is missing on the server."""
+    services: WorklistServices = request.app.state.services
+    page = _page(request, kind, number)
+    try:
+        content = services.as_pdf(page)
+    except PdfUnavailable as error:
+        raise HTTPException(status.HTTP_501_NOT_IMPLEMENTED, str(error).removeprefix("--pdf: ")) from error
+    name = f"{kind.value}-{number}.pdf"
+    return Response(
+        content, media_type="application/pdf", headers={"Content-Disposition": f'inline; filename="{name}"'}
+    )
 
 
 def policy_of(page: str) -> str:
@@ -93,6 +113,14 @@ def policy_of(page: str) -> str:
     return (
         f"default-src 'none'; style-src {styles}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
     )
+
+
+def _page(request: Request, kind: EvidenceKind, number: int) -> str:
+    services: WorklistServices = request.app.state.services
+    page = services.evidence.report(kind, number)
+    if page is None:
+        raise HTTPException(404, f"no report {kind.value}/{number}")
+    return page
 
 
 def _model_view(model: ModelIdentity) -> ModelView:
@@ -107,7 +135,11 @@ def _run_view(number: int, run: MeasuredRun) -> RunView:
         dataset_digest=run.dataset_digest,
         measured_at=run.measured_at,
         n_studies=run.document.get("n_studies"),
+        n_positive_studies=run.document.get("n_positive_studies"),
+        device=run.document.get("device"),
+        trained_on_this_data=run.document.get("trained_on_this_data"),
         study_auc=run.document.get("study_auc"),
+        operating_points=run.document.get("operating_points", []),
         report=f"{_PREFIX}/{EvidenceKind.RUN.value}/{number}/report",
     )
 
@@ -127,5 +159,8 @@ def _verdict_view(number: int, verdict: ReachedVerdict) -> VerdictView:
         not_met=[
             " ".join(filter(None, (one["name"], one["subgroup"]))) for one in document["criteria"] if not one["met"]
         ],
+        criteria=document["criteria"],
+        too_small_to_judge=document.get("too_small_to_judge", []),
+        caveats=document.get("caveats", []),
         report=f"{_PREFIX}/{EvidenceKind.VERDICT.value}/{number}/report",
     )

@@ -190,7 +190,7 @@ function Models({ models }: { models: InstalledModel[] }): ReactNode {
   );
 }
 
-function Table({ title, columns, children }: { title: string; columns: string[]; children: ReactNode }): ReactNode {
+export function Table({ title, columns, children }: { title: string; columns: string[]; children: ReactNode }): ReactNode {
   return (
     <section className="admin-table">
       <h2>{title}</h2>
@@ -212,7 +212,7 @@ function Table({ title, columns, children }: { title: string; columns: string[];
   );
 }
 
-function Nothing({ columns, children }: { columns: number; children: ReactNode }): ReactNode {
+export function Nothing({ columns, children }: { columns: number; children: ReactNode }): ReactNode {
   return (
     <tr>
       <td colSpan={columns} className="muted">

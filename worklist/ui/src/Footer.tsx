@@ -9,16 +9,18 @@ interface Props {
   updatedAt: number;
   failed: boolean;
   session: Session;
+  banner: ReactNode;
   children: ReactNode;
 }
 
 const ENDS_SOON_S = 600;
 
-export function Footer({ liveness, updatedAt, failed, session, children }: Props): ReactNode {
+export function Footer({ liveness, updatedAt, failed, session, banner, children }: Props): ReactNode {
   return (
     <footer className="foot">
       <StaleBanner liveness={liveness} updatedAt={updatedAt} failed={failed} />
       <ExpiryBanner session={session} />
+      {banner}
       <div className="foot-line">
         <p>{RESEARCH_ONLY}</p>
         {children}
@@ -27,7 +29,7 @@ export function Footer({ liveness, updatedAt, failed, session, children }: Props
   );
 }
 
-function StaleBanner({ liveness, updatedAt, failed }: Omit<Props, "session" | "children">): ReactNode {
+function StaleBanner({ liveness, updatedAt, failed }: Omit<Props, "session" | "banner" | "children">): ReactNode {
   const now = useNow();
   if (liveness === "live" || liveness === "connecting") return null;
   const since = updatedAt ? clockTime(new Date(updatedAt).toISOString(), now) : "";

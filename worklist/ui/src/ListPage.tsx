@@ -1,5 +1,5 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { useCallback, useEffect, useRef, useState, type ReactNode } from "react";
+import { Suspense, lazy, useCallback, useEffect, useRef, useState, type ReactNode } from "react";
 import { ApiError, fetchIncidents, fetchWorklist, type Session, type StudyRow } from "./api";
 import { AdminPage } from "./AdminPage";
 import { AttentionPanel } from "./AttentionPanel";
@@ -13,12 +13,17 @@ import { HelpDialog } from "./HelpDialog";
 import { useStableRows } from "./order";
 import { useRefresh } from "./refresh";
 import { StudyPanel } from "./StudyPanel";
+import { AlarmBanner } from "./surveillance/AlarmBanner";
 import type { Theme } from "./theme";
 import { FilterBar, TopBar } from "./Toolbar";
 import { useLetterKeys, useListKeys } from "./keys";
 import { NoticeBar } from "./NoticeBar";
 import { useWork } from "./work";
 import { Worklist, type WorklistHandle } from "./Worklist";
+
+// The list must be quick; the pages of the quality manager come when they are opened.
+const SurveillancePage = lazy(() => import("./surveillance/SurveillancePage"));
+const ValidationPage = lazy(() => import("./validation/ValidationPage"));
 
 const PAGE_ROWS = 200;
 const NONE_GONE: ReadonlySet<string> = new Set();
@@ -98,7 +103,7 @@ export function ListPage({ session, theme, onTheme, onLogout, onExpired }: Props
   });
   useTitle(rows);
 
-  const isList = seesList && view.panel !== "admin" && view.panel !== "audit";
+  const isList = seesList && ["", "attention"].includes(view.panel);
   const canGrow = page.data !== undefined && page.data.total > limit && limit < MOST_ROWS;
   return (
     <div className={view.study || view.panel === "attention" ? "page with-panel" : "page"}>
@@ -108,7 +113,7 @@ export function ListPage({ session, theme, onTheme, onLogout, onExpired }: Props
         liveness={liveness}
         attention={total(incidents.data?.counts)}
         openPanel={view.panel}
-        onPanel={(panel) => changeView({ panel: view.panel === panel ? "" : panel, study: "" })}
+        onPanel={(panel) => changeView({ panel: view.panel === panel ? "" : panel, study: "", alarm: "" })}
         onSearch={setQ}
         onSearchDone={() => list.current?.focusCurrent()}
         onHelp={() => setHelpOpen(true)}
@@ -133,6 +138,19 @@ export function ListPage({ session, theme, onTheme, onLogout, onExpired }: Props
       <main className="list-area">
         {view.panel === "admin" && session.permissions.includes("see_operations") ? (
           <AdminPage replays={session.permissions.includes("handle_incidents")} />
+        ) : view.panel === "surveillance" && session.permissions.includes("see_alarms") ? (
+          <Suspense fallback={<p className="opening">Opening…</p>}>
+            <SurveillancePage
+              alarm={Number(view.alarm)}
+              handles={session.permissions.includes("handle_alarms")}
+              onAlarm={(number) => changeView({ alarm: number ? String(number) : "" })}
+              onStudy={seesList ? (uid) => changeView({ study: uid, panel: "", alarm: "", reading: "all" }) : undefined}
+            />
+          </Suspense>
+        ) : view.panel === "validation" && session.permissions.includes("see_validations") ? (
+          <Suspense fallback={<p className="opening">Opening…</p>}>
+            <ValidationPage />
+          </Suspense>
         ) : view.panel === "audit" || !seesList ? (
           <AuditTable />
         ) : (
@@ -168,6 +186,12 @@ export function ListPage({ session, theme, onTheme, onLogout, onExpired }: Props
         updatedAt={page.dataUpdatedAt}
         failed={page.isError || page.isRefetchError}
         session={session}
+        banner={
+          isList &&
+          session.permissions.includes("see_alarms") && (
+            <AlarmBanner onOpen={(number) => changeView({ panel: "surveillance", study: "", alarm: String(number) })} />
+          )
+        }
       >
         <NoticeBar notice={work.acts.notice} onUndo={() => work.acts.undo(undefined)} onForget={work.acts.forget} />
       </Footer>

@@ -30,7 +30,7 @@ interface TopBarProps {
   liveness: Liveness;
   attention: number;
   openPanel: string;
-  onPanel: (panel: "attention" | "audit" | "admin") => void;
+  onPanel: (panel: "attention" | "audit" | "admin" | "surveillance" | "validation") => void;
   onSearch: (text: string) => void;
   onSearchDone: () => void;
   onHelp: () => void;
@@ -57,6 +57,24 @@ export function TopBar(props: TopBarProps): ReactNode {
             onPress={() => props.onPanel("attention")}
           >
             Attention <span className="count">{props.attention}</span>
+          </Button>
+        )}
+        {props.session.permissions.includes("see_alarms") && (
+          <Button
+            className="button button-quiet"
+            aria-expanded={props.openPanel === "surveillance"}
+            onPress={() => props.onPanel("surveillance")}
+          >
+            Surveillance
+          </Button>
+        )}
+        {props.session.permissions.includes("see_validations") && (
+          <Button
+            className="button button-quiet"
+            aria-expanded={props.openPanel === "validation"}
+            onPress={() => props.onPanel("validation")}
+          >
+            Validation
           </Button>
         )}
         {props.session.permissions.includes("see_operations") && (

@@ -212,7 +212,10 @@ export type Permission =
   | "see_operations"
   | "read_studies"
   | "lead_reading"
-  | "see_audit";
+  | "see_audit"
+  | "see_validations"
+  | "see_alarms"
+  | "handle_alarms";
 
 /** What is asked of the list; empty strings demand nothing. */
 export interface Wanted {
@@ -355,7 +358,7 @@ export async function logOut(): Promise<void> {
   await fetch("/api/v1/session", { method: "DELETE" });
 }
 
-async function ask<Told>(
+export async function ask<Told>(
   path: string,
   options: { method?: string; body?: unknown; signal?: AbortSignal } = {},
 ): Promise<Told> {

@@ -11,6 +11,7 @@ export interface View {
   site: string;
   study: string;
   panel: string;
+  alarm: string;
 }
 
 export const NOTHING_NARROWED = { band: "", modality: "", ai: "", reading: "", owner: "", site: "" } as const;
@@ -19,7 +20,7 @@ export function isNarrowed(view: View): boolean {
   return (Object.keys(NOTHING_NARROWED) as (keyof typeof NOTHING_NARROWED)[]).some((name) => view[name] !== "");
 }
 
-const NAMES = ["band", "modality", "ai", "reading", "owner", "site", "study", "panel"] as const;
+const NAMES = ["band", "modality", "ai", "reading", "owner", "site", "study", "panel", "alarm"] as const;
 const ALLOWED: Record<(typeof NAMES)[number], RegExp> = {
   band: /^(CRITICAL|URGENT|ROUTINE)$/,
   modality: /^[A-Z0-9]{1,16}$/,
@@ -28,7 +29,8 @@ const ALLOWED: Record<(typeof NAMES)[number], RegExp> = {
   owner: /^[^\p{Cc}]{1,128}$/u,
   site: /^[^\p{Cc}]{1,64}$/u,
   study: /^[0-9.]{1,64}$/,
-  panel: /^(attention|audit|admin)$/,
+  panel: /^(attention|audit|admin|surveillance|validation)$/,
+  alarm: /^[0-9]{1,9}$/,
 };
 
 export function viewOf(search: string): View {

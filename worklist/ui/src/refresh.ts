@@ -4,6 +4,8 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useCallback, useRef } from "react";
 
 const PAUSE_MS = 500;
+/** What no change of a study touches is asked at its own pace. */
+const OWN_PACE: ReadonlySet<unknown> = new Set(["session", "alarms", "alarm-banner", "surveillance", "validations"]);
 
 export function useRefresh(): () => void {
   const queries = useQueryClient();
@@ -17,7 +19,7 @@ export function useRefresh(): () => void {
       while (state.current.isWanted) {
         // Noted before asking: a change that comes while the answer is on its way leads to one more question.
         state.current.isWanted = false;
-        await queries.invalidateQueries({ predicate: (query) => query.queryKey[0] !== "session" });
+        await queries.invalidateQueries({ predicate: (query) => !OWN_PACE.has(query.queryKey[0]) });
         await new Promise((resolve) => window.setTimeout(resolve, PAUSE_MS));
       }
       state.current.isRunning = false;

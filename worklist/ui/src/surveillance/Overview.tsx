@@ -1,0 +1,71 @@
+import type { ReactNode } from "react";
+import { LevelIcon } from "./LevelIcon";
+import type { Picked } from "./SurveillancePage";
+import { KINDS, KIND_WORDS, placeWords, standingOf } from "./streamWords";
+import type { Alarm, Stream } from "./surveillanceApi";
+
+interface Props {
+  streams: Stream[];
+  alarms: Alarm[];
+  onPick: (picked: Picked) => void;
+}
+
+/** Every scanner of every site, with the models that answer about its studies under it. */
+export function Overview({ streams, alarms, onPick }: Props): ReactNode {
+  if (streams.length === 0) return <p className="muted watch-part">No study has been stored yet, so nothing is watched.</p>;
+  const sites = [...new Set(streams.map((one) => one.site))];
+  return sites.map((site) => (
+    <section key={site} className="watch-part" aria-label={siteWords(site)}>
+      <h3>{siteWords(site)}</h3>
+      <ul className="places">
+        {placesOf(streams.filter((one) => one.site === site)).map((own) => (
+          <Place key={placeWords(own[0] as Stream)} streams={own} alarms={alarms} onPick={onPick} />
+        ))}
+      </ul>
+    </section>
+  ));
+}
+
+function Place({ streams, alarms, onPick }: Props): ReactNode {
+  const first = streams[0] as Stream;
+  return (
+    <li className={first.model ? "place place-model" : "place"}>
+      <h4>
+        {first.model || first.scanner}
+        <span className="second">{first.model ? `model on ${first.scanner}` : "scanner"}</span>
+      </h4>
+      <ul className="cells">
+        {KINDS.map((kind) => {
+          const own = streams.filter((one) => one.kind === kind);
+          if (own.length === 0) return null;
+          const standing = standingOf(own, alarms);
+          return (
+            <li key={kind}>
+              <button
+                type="button"
+                className={`cell level-${standing.level}`}
+                onClick={() => onPick({ kind, key: { ...first, stream: "" } })}
+              >
+                <span className="muted">{KIND_WORDS[kind]}</span>
+                <span className="level">
+                  <LevelIcon level={standing.level} /> {standing.words}
+                </span>
+                <span className="second">{standing.figure || "needs a longer history"}</span>
+              </button>
+            </li>
+          );
+        })}
+      </ul>
+    </li>
+  );
+}
+
+function placesOf(streams: Stream[]): Stream[][] {
+  const places = new Map<string, Stream[]>();
+  for (const one of streams) places.set(placeWords(one), [...(places.get(placeWords(one)) ?? []), one]);
+  return [...places.entries()].sort(([a], [b]) => a.localeCompare(b)).map(([, own]) => own);
+}
+
+function siteWords(site: string): string {
+  return site || "Site without a name";
+}
