@@ -1,11 +1,13 @@
 """The DIMSE services beside Storage: what the receiver answers, and the jobs that belong to it."""
 
+from pathlib import Path
+
 from procrastinate import App
 from sqlalchemy import Engine
 
 from deploy.clock import SystemClock
 from deploy.jobs import BackOff
-from deploy.settings import Settings
+from deploy.settings import Settings, TlsSection
 from dicom_gateway.commitment import CommitmentService
 from dicom_gateway.committing import Committing
 from dicom_gateway.peers import Peer, PeerList
@@ -13,6 +15,7 @@ from dicom_gateway.procedure_steps import ProcedureStepService
 from dicom_gateway.querying import STUDY_ROOT_FIND, STUDY_ROOT_GET, STUDY_ROOT_MOVE, QueryService
 from dicom_gateway.sender import Destination, DicomSender
 from dicom_gateway.storing import Service
+from dicom_gateway.upper_layer.tls import TlsFiles
 from storage.audit import AuditTrail
 from storage.commitments import CommitmentRows
 from storage.completion_signals import ProcedureStepRows
@@ -25,15 +28,25 @@ STORAGE_COMMITMENT = "1.2.840.10008.1.20.1"
 
 def peers_of(settings: Settings) -> PeerList:
     """Return who may store and ask."""
-    return PeerList(tuple(Peer(one.ae_title, one.host, one.port, one.may_query) for one in settings.file.dicom.peers))
+    return PeerList(
+        tuple(Peer(one.ae_title, one.host, one.port, one.may_query, one.tls) for one in settings.file.dicom.peers)
+    )
 
 
 def sender_of(settings: Settings) -> DicomSender:
     """Return the way to every destination."""
     destinations = tuple(
-        Destination(one.name, one.ae_title, one.host, one.port, one.send) for one in settings.file.destinations
+        Destination(one.name, one.ae_title, one.host, one.port, one.send, one.tls) for one in settings.file.destinations
     )
-    return DicomSender(destinations, settings.file.dicom.ae_title)
+    return DicomSender(destinations, settings.file.dicom.ae_title, tls=tls_files_of(settings.file.dicom.tls))
+
+
+def tls_files_of(tls: TlsSection) -> TlsFiles | None:
+    """Return the certificates of this Acuity, None where the settings name none."""
+    if not tls.certificate:
+        return None
+    authorities = Path(tls.authorities) if tls.authorities else None
+    return TlsFiles(Path(tls.certificate), Path(tls.key), authorities, tls.require_peer_certificate)
 
 
 def services_of(settings: Settings, engine: Engine) -> dict[str, Service]:

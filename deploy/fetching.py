@@ -34,7 +34,9 @@ def run(options: argparse.Namespace) -> int:
 def sources_of(settings: Settings) -> dict[str, Destination]:
     """Return the peers that may be asked, by AE title."""
     asked = (one for one in settings.file.dicom.peers if one.answers_queries and one.port)
-    return {one.ae_title: Destination(one.ae_title, one.ae_title, one.host, one.port, frozenset()) for one in asked}
+    return {
+        one.ae_title: Destination(one.ae_title, one.ae_title, one.host, one.port, frozenset(), one.tls) for one in asked
+    }
 
 
 def ask_for_counts(settings: Settings, engine: Engine) -> None:

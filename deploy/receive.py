@@ -3,14 +3,13 @@
 import argparse
 import ssl
 from datetime import timedelta
-from pathlib import Path
 
 import structlog
 from sqlalchemy import Engine
 
 from deploy.bundles import offers_of
 from deploy.clock import SystemClock
-from deploy.dimse_services import peers_of, services_of
+from deploy.dimse_services import peers_of, services_of, tls_files_of
 from deploy.process import process
 from deploy.routing import router_of
 from deploy.settings import DicomSection, Settings, TlsSection
@@ -18,7 +17,7 @@ from dicom_gateway.receiver import Receiver, ReceiverSettings
 from dicom_gateway.spool import prepare_spool
 from dicom_gateway.upper_layer.association import Timeouts
 from dicom_gateway.upper_layer.slots import Limits
-from dicom_gateway.upper_layer.tls import TlsFiles, server_context
+from dicom_gateway.upper_layer.tls import server_context
 from storage.arrivals import ArrivalRows
 from storage.database import DatabaseTransactions, connect
 from storage.intake import IntakeRows
@@ -75,7 +74,5 @@ def receiving_of(settings: Settings, engine: Engine) -> Receiving:
 
 
 def _tls(tls: TlsSection) -> ssl.SSLContext | None:
-    if not tls.certificate:
-        return None
-    authorities = Path(tls.authorities) if tls.authorities else None
-    return server_context(TlsFiles(Path(tls.certificate), Path(tls.key), authorities, tls.require_peer_certificate))
+    files = tls_files_of(tls)
+    return None if files is None else server_context(files)

@@ -38,6 +38,7 @@ class PeerSection(_Section):
     may_query: bool = Field(
         False, description="the system may ask by C-FIND, and get by C-GET and C-MOVE, what is here"
     )
+    tls: bool = Field(False, description="speak to the system over TLS alone, with what dicom.tls names")
 
 
 class TlsSection(_Section):
@@ -90,6 +91,7 @@ class DestinationSection(_Section):
         frozenset(),
         description='what de-identified copies keep: "dates", "device", "patient", "descriptors", "safe-private"',
     )
+    tls: bool = Field(False, description="speak to the PACS over TLS alone, with what dicom.tls names")
     confirm: bool = Field(False, description="ask the PACS by storage commitment whether it keeps what was delivered")
 
 
@@ -304,6 +306,15 @@ class SettingsFile(_Section):
     notifications: NotificationsSection = NotificationsSection()
     provider: ProviderSection = ProviderSection()
     break_glass: BreakGlassSection = BreakGlassSection()
+
+    @model_validator(mode="after")
+    def _certified(self) -> "SettingsFile":
+        own = self.dicom.tls
+        wanted = [one.name for one in self.destinations if one.tls]
+        wanted += [one.ae_title for one in self.dicom.peers if one.tls]
+        if wanted and not (own.certificate and own.authorities):
+            raise ValueError(f"dicom.tls: certificate, key and authorities are needed to speak to {wanted[0]} over TLS")
+        return self
 
 
 @dataclass(frozen=True, slots=True)

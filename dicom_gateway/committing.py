@@ -85,7 +85,7 @@ class Committing:
         if peer is None:
             self.book.not_taken(ae_title, transaction_uid, f"{ae_title}: no peer with a port in the settings")
             return
-        where = Destination(ae_title, ae_title, peer.host, peer.port, frozenset())
+        where = Destination(ae_title, ae_title, peer.host, peer.port, frozenset(), peer.tls)
         try:
             report(self.sender, where, answer)
         except DestinationRefused as error:

@@ -9,14 +9,15 @@ from ipaddress import ip_address
 class Peer:
     """A system that may store, by its AE title and the address that it calls from.
 
-    `port` is where it listens itself, 0 where it does not. Only with `may_query` may it ask what is here and have it
-    sent.
+    `port` is where it listens itself, 0 where it does not, and `tls` whether it does so over TLS. Only with
+    `may_query` may it ask what is here and have it sent.
     """
 
     ae_title: str
     host: str
     port: int = 0
     may_query: bool = False
+    tls: bool = False
 
 
 @dataclass(frozen=True, slots=True)

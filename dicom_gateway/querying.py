@@ -174,7 +174,7 @@ class _Retrieval:
 
     def move(self, sender: DicomSender, to: Peer | Destination) -> None:
         """Send on associations to `to`."""
-        peer = Destination(to.ae_title, to.ae_title, to.host, to.port, frozenset())
+        peer = Destination(to.ae_title, to.ae_title, to.host, to.port, frozenset(), to.tls)
         for start in range(0, len(self._wanted), MOST_CONTEXTS):
             batch = self._wanted[start : start + MOST_CONTEXTS]
             if self._told_to_stop():

@@ -20,7 +20,14 @@ from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # m
 from pynetdicom.transport import AddressInformation, AssociationSocket
 
 from dicom_gateway.spool import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from triage.errors import DestinationRefused, DestinationUnavailable, ObjectPostponed, UnreadableInstance
+from dicom_gateway.upper_layer.tls import ClientContext, TlsFiles, client_context
+from triage.errors import (
+    DestinationRefused,
+    DestinationUnavailable,
+    InvalidSetting,
+    ObjectPostponed,
+    UnreadableInstance,
+)
 from triage.identifiers import SopInstanceUid
 from triage.ports import ResultObject
 
@@ -86,13 +93,14 @@ def answer_of(status: int) -> Answer:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """A storage SCP that wants result objects of the kinds in `send` ("sr", "seg", "sc")."""
+    """A storage SCP that wants result objects of the kinds in `send` ("sr", "seg", "sc"), with `tls` over TLS alone."""
 
     name: str
     ae_title: str
     host: str
     port: int
     send: frozenset[str]
+    tls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +120,7 @@ class DicomSender:
     destinations: Sequence[Destination]
     calling_ae_title: str
     limits: SenderLimits = SenderLimits()
+    tls: TlsFiles | None = None
 
     def destinations_for(self, kind: str) -> Sequence[str]:
         """Return the names of the destinations that want objects of `kind`, in the order of the settings."""
@@ -163,9 +172,10 @@ class DicomSender:
         With `as_provider` we are the provider of these SOP classes though we ask for the association.
 
         Raises:
-            DestinationUnavailable: no connection, no association, or no answer in time.
+            DestinationUnavailable: no connection, no handshake, no association, or no answer in time.
             DestinationRefused: the destination does not know us, or accepts none of `contexts`.
         """
+        context = self._tls_for(peer)
         entity = _Entity(ae_title=self.calling_ae_title)
         entity.implementation_class_uid = UID(IMPLEMENTATION_CLASS_UID)
         entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
@@ -176,11 +186,19 @@ class DicomSender:
         entity.requested_contexts = [build_context(name, list(syntaxes)) for name, syntaxes in contexts]
         try:
             roles = [build_role(uid, scp_role=True) for uid, _ in contexts] if as_provider else []
-            association = entity.associate(peer.host, peer.port, ae_title=peer.ae_title, ext_neg=list(roles))
+            association = entity.associate(
+                peer.host,
+                peer.port,
+                ae_title=peer.ae_title,
+                ext_neg=list(roles),
+                tls_args=None if context is None else (context, peer.host),
+            )
         except socket.gaierror as error:
             raise DestinationUnavailable(f"{peer.name}: host {peer.host} cannot be resolved") from error
         try:
             if not association.is_established:
+                if context is not None and context.problem:
+                    raise DestinationUnavailable(f"{_where(peer)}: no TLS connection, {context.problem}")
                 raise _why_not(peer, association, contexts)
             yield association
         except RuntimeError as error:
@@ -189,6 +207,20 @@ class DicomSender:
         finally:
             association.release()
             entity.close_socket(association)
+
+    def _tls_for(self, peer: Destination) -> ClientContext | None:
+        """Return fresh TLS settings, so that new certificates are taken without a restart; None for one in the clear.
+
+        Nothing is ever sent in the clear to a destination that is to be spoken to over TLS.
+        """
+        if not peer.tls:
+            return None
+        if self.tls is None:
+            raise DestinationUnavailable(f"{peer.name}: to be spoken to over TLS, but dicom.tls names no certificate")
+        try:
+            return client_context(self.tls)
+        except InvalidSetting as error:
+            raise DestinationUnavailable(f"{peer.name}: {error}") from error
 
 
 class _Entity(AE):
@@ -246,7 +278,7 @@ def _why_not(
     peer: Destination, association: Association, contexts: Sequence[Context]
 ) -> DestinationRefused | DestinationUnavailable:
     """Return the error for an association that was not established."""
-    where = f"{peer.name} ({peer.ae_title}@{peer.host}:{peer.port})"
+    where = _where(peer)
     answer = association.acceptor.primitive
     if association.is_rejected and answer is not None:
         if answer.result == _REJECTED_PERMANENT and answer.result_source == 0x01:
@@ -258,6 +290,10 @@ def _why_not(
         wanted = "; ".join(f"SOP class {name} in transfer syntax {', '.join(syntaxes)}" for name, syntaxes in contexts)
         return DestinationRefused(f"{where}: does not accept {wanted}")
     return DestinationUnavailable(f"{where}: no connection, or the association was aborted or not answered in time")
+
+
+def _where(peer: Destination) -> str:
+    return f"{peer.name} ({peer.ae_title}@{peer.host}:{peer.port}{' over TLS' if peer.tls else ''})"
 
 
 def _in_words(status: Dataset) -> str:

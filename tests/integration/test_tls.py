@@ -1,18 +1,25 @@
 """DICOM over TLS with DCMTK's own tools: who shows a certificate of the authority may speak, nobody else."""
 
 import shutil
+import socket
 import subprocess
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from pydicom import dcmread
 
+from deploy.dimse_services import sender_of
 from deploy.receive import receiver_settings
-from deploy.settings import DicomSection, TlsSection
+from deploy.settings import DestinationSection, DicomSection, Settings, SettingsFile, TlsSection
+from dicom_gateway.sender import Destination, DicomSender
 from storage.instances import list_instances
 from storage.schema import instances
 from tests.integration.test_receiver import a_ct, count, data_set_bytes
-from triage.errors import InvalidSetting
+from tests.running import free_port, wait_for
+from triage.errors import DestinationUnavailable, InvalidSetting
+from triage.ports import ResultObject
 
 OPENSSL = shutil.which("openssl")
 pytestmark = pytest.mark.skipif(OPENSSL is None, reason="openssl is not installed")
@@ -41,6 +48,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
             "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}",
             "-keyout", made.path(f"{name}.key"), "-out", made.path(f"{name}.pem"),
         )  # fmt: skip
+    (folder / "names").write_text("subjectAltName = IP:127.0.0.1")
     for name in ("receiver", "scanner"):
         openssl(
             "req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}",
@@ -49,6 +57,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
         openssl(
             "x509", "-req", "-days", "2", "-in", made.path(f"{name}.csr"), "-CA", made.path("authority.pem"),
             "-CAkey", made.path("authority.key"), "-CAcreateserial", "-out", made.path(f"{name}.pem"),
+            "-extfile", made.path("names"),
         )  # fmt: skip
     return made
 
@@ -128,6 +137,79 @@ def test_old_versions_of_tls_are_refused(start_receiver, certificates, tls, vers
 
     assert done.returncode != 0
     assert "alert protocol version" in done.stderr
+
+
+@pytest.fixture
+def storescp(certificates, tmp_path) -> Iterator[Callable[..., int]]:
+    """Start DCMTK's storescp, which shows a certificate and demands one; return its port."""
+    running = []
+
+    def start(*options: str) -> int:
+        port = free_port()
+        command = ["/usr/bin/storescp", *options, "-od", str(tmp_path), "-aet", "PACS", str(port)]
+        running.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        wait_for(lambda: is_open(port), 10)
+        return port
+
+    yield start
+    for one in running:
+        one.kill()
+        one.wait()
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def sender_to(port: int, tls: TlsSection, host: str = "127.0.0.1") -> DicomSender:
+    """Return what the settings give for one destination that is to be spoken to over TLS."""
+    pacs = DestinationSection(name="PACS", ae_title="PACS", host=host, port=port, tls=True)
+    settings = SettingsFile(dicom=DicomSection(tls=tls), destinations=(pacs,))
+    return sender_of(Settings(Path("home"), settings))
+
+
+def test_results_go_to_a_pacs_over_tls_with_certificates_of_both_sides(storescp, certificates, tls, a_file, tmp_path):
+    sender = sender_to(storescp(*with_certificate(certificates, "scanner")), tls)
+    sent = dcmread(a_file)
+    result = ResultObject(sent.SOPInstanceUID, sent.SOPClassUID, sent.StudyInstanceUID, 1, "sr", "", str(a_file))
+
+    sender.verify("PACS")
+    sender.send(result, "PACS")
+
+    (arrived,) = tmp_path.glob("CT.*")
+    assert dcmread(arrived).PixelData == sent.PixelData
+
+
+@pytest.mark.parametrize(
+    ("shown", "host", "said"),
+    [
+        ("stranger", "127.0.0.1", "its certificate is not believed"),
+        ("scanner", "localhost", "its certificate is not believed: Hostname mismatch"),
+        (None, "127.0.0.1", "no TLS connection"),
+    ],
+)
+def test_a_pacs_that_is_not_who_it_should_be_gets_nothing_and_is_tried_again(
+    storescp, certificates, tls, shown, host, said
+):
+    port = storescp(*(with_certificate(certificates, shown) if shown else []))
+    before = len(list(Path("/proc/self/fd").iterdir()))
+
+    for _ in range(3):
+        with pytest.raises(DestinationUnavailable, match=said) as refused:
+            sender_to(port, tls, host).verify("PACS")
+
+    assert str(refused.value).count("\n") == 0
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before + 1
+
+
+def test_a_destination_over_tls_needs_certificates_in_the_settings():
+    pacs = DestinationSection(name="PACS", ae_title="PACS", host="127.0.0.1", port=104, tls=True)
+
+    with pytest.raises(ValueError, match=r"certificate, key and authorities are needed to speak to PACS over TLS"):
+        SettingsFile(destinations=(pacs,))
+    with pytest.raises(DestinationUnavailable, match=r"over TLS, but dicom\.tls names no certificate"):
+        DicomSender((Destination("PACS", "PACS", "127.0.0.1", 104, frozenset(), tls=True),), "ACUITY").verify("PACS")
 
 
 @pytest.mark.parametrize(
