@@ -56,6 +56,8 @@ def _what_it_is(report: LesionReport, recipe: Recipe, spec: TriageSpec, weights_
     if preparation.normalisation == "percentiles":
         values = f"values from percentile {low} to percentile {high} of the volume or image"
     shows = "outlines the lesion" if spec.segmentation else "points at what raised the score; it does not measure"
+    if spec.display_policy != "localising":
+        shows = "is not shown to readers: it says what the score is the sum of, not where a lesion lies"
     return f"""# {spec.name} {spec.version}
 
 {recipe.description} Finding: {spec.code.meaning} ({spec.code.scheme} {spec.code.value}), {spec.site.meaning}.

@@ -84,7 +84,7 @@ RECIPE = Recipe(
     folds=4,
     counted="study",
     active="high_specificity",
-    display_policy="localising",
+    display_policy="triage_only",
     segmentation=None,
     subgroups=("view", "sex"),
     licence="CC-BY-4.0",
@@ -103,7 +103,7 @@ RECIPE = Recipe(
     weaknesses=(
         "Labels are noisy, so figures may be too low or too high against a radiologist; nobody read these images.",
         "Sick patients are filmed lying down (AP). Read the figures of AP and PA apart, not the one of both together.",
-        "The map is learned from labels of whole images. It points; it does not outline.",
+        "The map is learned from labels of whole images and was not seen to point at lesions, so no boxes are shown.",
     ),
     changes={
         "1.0.0": "first version",
