@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, delete, or_, select, text
+from sqlalchemy import Connection, Engine, delete, or_, select, text, update
 
 from storage.audit import AuditRows
-from storage.schema import deidentified_copies, forwardings, instance_conflicts, instances, quarantine
+from storage.schema import deidentified_copies, forwardings, instance_conflicts, instances, quarantine, studies
 from storage.transaction import transaction
 from triage.audit import PLATFORM, AuditAction, AuditEvent
 from triage.identifiers import StudyInstanceUid
@@ -144,6 +144,9 @@ def _forget(connection: Connection, uid: StudyInstanceUid) -> list[str]:
     paths = set(connection.scalars(delete(instance_conflicts).where(about_own).returning(instance_conflicts.c.path)))
     gone = delete(instances).where(instances.c.study_instance_uid == uid).returning(instances.c.path)
     paths |= set(connection.scalars(gone))
+    # The row is written again: whoever keeps what it showed learns from its version that this is no longer so.
+    own_row = update(studies).where(studies.c.study_instance_uid == uid)
+    connection.execute(own_row.values(last_instance_at=studies.c.last_instance_at))
     used: set[str] = set()
     for table in (instances, instance_conflicts, quarantine):
         used |= set(connection.scalars(select(table.c.path).where(table.c.path.in_(paths))))

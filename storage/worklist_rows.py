@@ -1,11 +1,11 @@
 """The rows of the list and all that is known of one study, as the list, the API and the command line show them."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, any_, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Engine, Row, any_, func, literal, literal_column, select, tuple_
 
 from storage.reading import ReadingRows, work_from_row
 from storage.results import recorded_from_row
@@ -24,6 +24,11 @@ from triage.reading import Act, Reading, Work
 from triage.study import Series, Study
 
 _ANALYSED = (AiState.ANALYSED_FLAGGED, AiState.ANALYSED_NO_FLAG)
+
+RowVersion = tuple[StudyInstanceUid, str]
+"""A study, and the transaction that wrote its row last: whatever the list shows of a study is written with its row."""
+
+_VERSION: ColumnElement[str] = literal_column("studies.xmin::text")
 
 
 class RowFilter(Protocol):
@@ -105,8 +110,12 @@ class WorklistRow:
 
 @dataclass(frozen=True, slots=True)
 class WorklistPage:
-    """Rows in the one order; `total` counts all that match, `change_id` is the newest change the rows contain."""
+    """The one order in `versions`; `rows` are those that were not known, in the same order.
 
+    `total` counts all that match, `change_id` is the newest change the rows contain.
+    """
+
+    versions: tuple[RowVersion, ...]
     rows: tuple[WorklistRow, ...]
     total: int
     change_id: int
@@ -131,12 +140,17 @@ class WorklistReader:
 
     engine: Engine
 
-    def page(self, wanted: RowFilter) -> WorklistPage:
+    def page(self, wanted: RowFilter, known: Container[RowVersion] = ()) -> WorklistPage:
+        """Return a page; the rows of versions that are `known` are not read."""
         with transaction(self.engine) as connection:
-            # Read first: rows read after it may be newer than this change, never older.
+            # Read first: what is read after it may be newer than this change or this version, never older.
             change_id = newest_change(connection)
-            rows = list_studies(connection, wanted)
-            return WorklistPage(rows, count_studies(connection, wanted), change_id)
+            versions = _versions(connection, wanted)
+            unknown = [uid for uid, written_by in versions if (uid, written_by) not in known]
+            found = connection.execute(select(studies).where(studies.c.study_instance_uid.in_(unknown))).all()
+            rows = {row.study.study_instance_uid: row for row in _rows(connection, found)}
+            total = count_studies(connection, wanted)
+            return WorklistPage(versions, tuple(rows[uid] for uid in unknown), total, change_id)
 
     def detail(self, uid: StudyInstanceUid) -> StudyDetail:
         """Return one study; raises UnknownStudy."""
@@ -144,13 +158,13 @@ class WorklistReader:
             return study_detail(connection, uid)
 
 
-def list_studies(connection: Connection, wanted: RowFilter) -> tuple[WorklistRow, ...]:
-    """Return the wanted rows: earliest deadline first, ties by arrival, then by UID."""
-    query = select(studies).where(*_conditions(wanted))
+def _versions(connection: Connection, wanted: RowFilter) -> tuple[RowVersion, ...]:
+    """Return the wanted studies: earliest deadline first, ties by arrival, then by UID."""
+    query = select(studies.c.study_instance_uid, _VERSION).where(*_conditions(wanted))
     if wanted.after is not None:
         query = query.where(tuple_(*_order()) > _place_of(connection, wanted.after))
-    page = connection.execute(query.order_by(*_order()).limit(wanted.limit)).all()
-    return _rows(connection, page)
+    found = connection.execute(query.order_by(*_order()).limit(wanted.limit))
+    return tuple((StudyInstanceUid(uid), written_by) for uid, written_by in found)
 
 
 def count_studies(connection: Connection, wanted: RowFilter) -> int:

@@ -49,6 +49,7 @@ from worklist.routes import (
 )
 from worklist.settings import WebSettings
 from worklist.shared_answers import SharedAnswers
+from worklist.told_rows import ToldRows
 
 _GZIP_FROM_BYTES = 1000
 
@@ -69,6 +70,7 @@ def create_app(services: WorklistServices, settings: WebSettings, sign_in: SignI
     app.state.noting = Noting(services.audit, services.clock)
     app.state.live = LiveChanges(services.changes)
     app.state.shared_answers = SharedAnswers()
+    app.state.told_rows = ToldRows(services.rows, services.clock)
     listed = (session, provider, listing, work, images, events, alarms, audit, break_glass, validations)
     for module in (*listed, deliveries, views, administration, surveillance, operations):
         app.include_router(module.router)

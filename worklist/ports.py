@@ -1,6 +1,6 @@
 """What the list needs from the world outside, each need as one small Protocol."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -81,9 +81,18 @@ class ListedStudy(Protocol):
         """Return the study as the contract's JSON object."""
 
 
-class ListPage(Protocol):
-    """Rows in the one order, how many match in all, and the newest change that the rows contain."""
+RowVersion = tuple[StudyInstanceUid, str]
+"""A study and a mark that changes whenever something changes that its row shows."""
 
+
+class ListPage(Protocol):
+    """The one order in `versions`; `rows` are those of them that were not known, in the same order.
+
+    `total` is how many match in all, `change_id` the newest change that the rows contain.
+    """
+
+    @property
+    def versions(self) -> Sequence[RowVersion]: ...
     @property
     def rows(self) -> Sequence[ListedStudy]: ...
     @property
@@ -144,8 +153,8 @@ class KnownStudy(Protocol):
 class Rows(Protocol):
     """The rows of the list."""
 
-    def page(self, wanted: ListFilter) -> ListPage:
-        """Return the wanted rows: earliest deadline first, ties by arrival, then by UID."""
+    def page(self, wanted: ListFilter, known: Container[RowVersion] = ()) -> ListPage:
+        """Return the wanted page: earliest deadline first, ties by arrival, then by UID."""
 
     def detail(self, uid: StudyInstanceUid) -> KnownStudy:
         """Return one study; raises UnknownStudy."""

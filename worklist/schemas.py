@@ -11,7 +11,7 @@ from triage.identifiers import StudyInstanceUid
 from triage.priority import Priority
 from triage.study import Series, StudyStatus
 from worklist.patient_words import age_words, person_name, sex_word
-from worklist.ports import IncidentList, KnownStudy, ListedStudy, ListPage
+from worklist.ports import IncidentList, KnownStudy, ListedStudy
 from worklist.work_schemas import ActView, WorkView, act_views, work_view
 
 SIMULATED_WORD = "simulated"
@@ -109,14 +109,19 @@ class WorklistRowView(StudyFacts):
     findings: list[FindingSummary]
 
 
-class WorklistView(BaseModel):
-    """A page of the list in its one order; `next_after` begins the next page, None when this is the last."""
+class PageFacts(BaseModel):
+    """What is said of a page beside its rows; `next_after` begins the next page, None when this is the last."""
 
-    rows: list[WorklistRowView]
     total: int
     next_after: str | None
     change_id: int
     server_time: datetime
+
+
+class WorklistView(PageFacts):
+    """A page of the list in its one order."""
+
+    rows: list[WorklistRowView]
 
 
 class RefusalView(BaseModel):
@@ -205,16 +210,9 @@ class IncidentsView(BaseModel):
     counts: dict[str, int]
 
 
-def worklist_view(page: ListPage, limit: int, at: datetime) -> WorklistView:
-    """Return a page of the list as the API answers it."""
-    rows = [WorklistRowView.model_validate(_facts(row)) for row in page.rows]
-    return WorklistView(
-        rows=rows,
-        total=page.total,
-        next_after=rows[-1].study_instance_uid if len(rows) == limit else None,
-        change_id=page.change_id,
-        server_time=at,
-    )
+def row_view(row: ListedStudy) -> WorklistRowView:
+    """Return a row of the list as the API answers it; it says nothing that changes while the study does not."""
+    return WorklistRowView.model_validate(_facts(row))
 
 
 def shown_findings(known: KnownStudy, localising: frozenset[str]) -> list[Finding]:

@@ -13,6 +13,7 @@ from pydicom.uid import (
     CTImageStorage,
     ExplicitVRLittleEndian,
     MRImageStorage,
+    UltrasoundMultiFrameImageStorage,
 )
 
 _SERIAL = "900000000000"
@@ -28,15 +29,17 @@ class Kind:
     columns: int
     count: int
     count_with_nagle: int
+    frames: int = 1
 
 
 KINDS = {
     "ct": Kind(CTImageStorage, "CT", 512, 512, 160, 40),
     "mr": Kind(MRImageStorage, "MR", 256, 256, 240, 40),
     "cr": Kind(ComputedRadiographyImageStorage, "CR", 2560, 2048, 16, 4),
+    "us": Kind(UltrasoundMultiFrameImageStorage, "US", 600, 800, 4, 2, frames=58),
     "tiny": Kind(BasicTextSRStorage, "SR", 0, 0, 1000, 60),
 }
-"""CT of 525 kB, MR of 131 kB, CR of 10.5 MB, and reports of a few hundred bytes."""
+"""CT of 525 kB, MR of 131 kB, CR of 10.5 MB, ultrasound cine of 55.7 MB, and reports of a few hundred bytes."""
 
 
 def write_objects(kind: Kind, count: int, parts: int, folder: Path, first_serial: int) -> list[Path]:
@@ -62,7 +65,7 @@ def _template(kind: Kind) -> bytes:
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     image = FileDataset("", {}, file_meta=meta, preamble=bytes(128))
     image.SOPClassUID, image.SOPInstanceUID = kind.sop_class, meta.MediaStorageSOPInstanceUID
-    image.StudyInstanceUID, image.SeriesInstanceUID = "2.25.1.1", f"2.25.2.{kind.modality.encode().hex()}"
+    image.StudyInstanceUID, image.SeriesInstanceUID = "2.25.1.1", f"2.25.2.{int.from_bytes(kind.modality.encode())}"
     image.PatientName, image.PatientID, image.Modality = "BENCH^MARK", "B1", kind.modality
     image.StudyDate, image.StudyTime, image.AccessionNumber = "20260301", "030000", "A1"
     image.SeriesNumber, image.InstanceNumber = 1, 1
@@ -80,4 +83,6 @@ def _add_pixels(image: Dataset, kind: Kind) -> None:
     image.BitsAllocated = image.BitsStored = 16
     image.HighBit, image.PixelRepresentation, image.SamplesPerPixel = 15, 0, 1
     image.PhotometricInterpretation = "MONOCHROME2"
-    image.PixelData = random.Random(1).randbytes(kind.rows * kind.columns * 2)
+    if kind.frames > 1:
+        image.NumberOfFrames = kind.frames
+    image.PixelData = random.Random(1).randbytes(kind.rows * kind.columns * kind.frames * 2)

@@ -22,9 +22,9 @@ from worklist.schemas import (
     WorklistView,
     incidents_view,
     study_view,
-    worklist_view,
 )
 from worklist.shared_answers import SharedAnswers
+from worklist.told_rows import ToldRows
 from worklist.work_schemas import IncidentAct
 
 router = APIRouter(prefix="/api/v1", tags=["worklist"])
@@ -110,17 +110,12 @@ def handle_incident(
 
 
 def _page(request: Request, identity: Identity, wanted: Wanted) -> Response:
-    services = _services(request)
     # What is searched for is not noted: it is often a name, and the audit holds none.
     noting_of(request).view(identity, AuditAction.LIST_SEARCHED if wanted.q else AuditAction.LIST_VIEWED)
     asked = replace(wanted.as_filter(), within=identity.within)
-
-    def worked_out() -> bytes:
-        page = services.rows.page(asked)
-        return worklist_view(page, asked.limit, services.clock.now()).model_dump_json().encode()
-
     shared: SharedAnswers = request.app.state.shared_answers
-    return Response(shared.to(asked, worked_out), media_type="application/json")
+    told: ToldRows = request.app.state.told_rows
+    return Response(shared.to(asked, lambda: told.page(asked)), media_type="application/json")
 
 
 def _services(request: Request) -> WorklistServices:
