@@ -25,6 +25,8 @@ from worklist.auth import create_api_token
 from worklist.ports import ListFilter
 from worklist.roles import Role
 
+_ROWS_AT_ONCE = 2000
+
 
 def list_studies(options: argparse.Namespace) -> int:
     """Print every study, due first."""
@@ -77,10 +79,10 @@ def create_token(options: argparse.Namespace) -> int:
 
 
 def _every_row(reader: WorklistReader) -> Iterator[WorklistRow]:
-    page = reader.page(ListFilter()).rows
+    page = reader.page(ListFilter(limit=_ROWS_AT_ONCE)).rows
     while page:
         yield from page
-        page = reader.page(ListFilter(after=page[-1].study.study_instance_uid)).rows
+        page = reader.page(ListFilter(limit=_ROWS_AT_ONCE, after=page[-1].study.study_instance_uid)).rows
 
 
 @contextmanager

@@ -108,7 +108,7 @@ async def _measured(
     async with _open_pages(running.url, token, options.pages) as pages, _client(running.url, token) as client:
         for name, parameters in REQUESTS.items():
             lines.append(await _requests(client, name, parameters, options.requests, options.studies))
-        lines.append(await _first_sight(running, pages, heads))
+        lines.append(await _first_sight(client, running.dicom_port, pages, heads))
     return lines
 
 
@@ -132,17 +132,19 @@ async def _requests(
     }
 
 
-async def _first_sight(running: RunningAcuity, pages: list[Page], heads: Sequence[list[Path]]) -> dict[str, Any]:
+async def _first_sight(
+    client: httpx.AsyncClient, dicom_port: int, pages: list[Page], heads: Sequence[list[Path]]
+) -> dict[str, Any]:
     last = []
     for files in heads:
         known = set(pages[0].seen)
-        await asyncio.to_thread(storescu, running.dicom_port, *files)
+        await asyncio.to_thread(storescu, dicom_port, *files)
         async with asyncio.timeout(120):
             while not all(set(page.seen) - known for page in pages):
                 await asyncio.sleep(0.05)
         (uid,) = set(pages[0].seen) - known
-        (row,) = [one for one in running.studies() if one["study_instance_uid"] == uid]
-        last.append(max(page.seen[uid] for page in pages) - datetime.fromisoformat(row["triaged_at"]).timestamp())
+        study = (await client.get(f"api/v1/studies/{uid}")).raise_for_status().json()
+        last.append(max(page.seen[uid] for page in pages) - datetime.fromisoformat(study["triaged_at"]).timestamp())
     return {
         "from": "commit of an analysed study to the last of the pages",
         "unit": "s",
