@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from inference.planar import closed, dilated, filled, interpolated, opened
+
 BONE_HU = 92.0
 """Blood stays below about 90 HU; a brain window ends at 100 HU, so the skull is what saturates it."""
 SEARCH_PIXELS = 128
@@ -53,6 +55,12 @@ class Placement:
         per_cell = self._turn() * (self.side / np.array([self.rows, self.columns]))
         # Values belong to pixel centres, half a pixel from the corner that both coordinate systems count from.
         offset = self.to_image(np.array([[0.5, 0.5]]))[0] - 0.5
+        if self.angle_degrees == 0:
+            rows_at, columns_at = (
+                per_cell[way, way] * np.arange(cells) + offset[way]
+                for way, cells in enumerate((self.rows, self.columns))
+            )
+            return interpolated(images, rows_at, columns_at, outside)
         planes = [
             ndimage.affine_transform(
                 image, per_cell, offset, output_shape=(self.rows, self.columns), order=1, cval=outside, mode="constant"
@@ -116,43 +124,25 @@ def inside_skull(planes: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _enclosed(bone: NDArray[np.bool_], tissue: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    return _opened(_filled(_bridged(bone)) & tissue)
+    return opened(filled(_bridged(bone)) & tissue, OPENING_CELLS)
 
 
 def _continued(
     before: NDArray[np.bool_], enclosed: NDArray[np.bool_], bone: NDArray[np.bool_], tissue: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Return the part of the slice that continues the space `before` of its neighbour; nothing once bone is left."""
-    reach = ndimage.binary_dilation(before, iterations=3)
-    grown = ndimage.binary_dilation(before & tissue, iterations=6, mask=tissue)
-    candidate = _opened((enclosed & reach) | grown)
-    rim = ndimage.binary_dilation(candidate) & ~candidate
-    if not rim.any() or ndimage.binary_dilation(bone, iterations=2)[rim].mean() < BONE_RIM:
+    reach = dilated(before, 3)
+    grown = dilated(before & tissue, 6, within=tissue)
+    candidate = opened((enclosed & reach) | grown, OPENING_CELLS)
+    rim = dilated(candidate, 1) & ~candidate
+    if not rim.any() or dilated(bone, 2)[rim].mean() < BONE_RIM:
         candidate = enclosed & reach
-    return np.asarray(candidate)
-
-
-def _filled(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return `mask` with its holes filled; what `scipy.ndimage.binary_fill_holes` gives, in one pass."""
-    labels, _ = ndimage.label(~mask)
-    border = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
-    outside = np.zeros(int(labels.max()) + 1, dtype=np.bool_)
-    outside[border[border > 0]] = True
-    return ~outside[labels]
-
-
-def _opened(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the binary opening of `mask` by a square of `OPENING_CELLS`, as two passes along rows and columns."""
-    eroded = ndimage.minimum_filter(mask, size=OPENING_CELLS, mode="constant", cval=0)
-    return np.asarray(ndimage.maximum_filter(eroded, size=OPENING_CELLS, mode="constant", cval=0))
+    return candidate
 
 
 def _bridged(bone: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Close gaps of a few pixels, as sutures and fractures leave them; padded so that the border is not bone."""
-    reach = max(1, round(bone.shape[0] / 64))
-    padded = np.pad(bone, reach)
-    closed = ndimage.binary_closing(padded, iterations=reach)
-    return np.asarray(closed[reach:-reach, reach:-reach])
+    """Close gaps of a few pixels, as sutures and fractures leave them."""
+    return closed(bone, max(1, round(bone.shape[0] / 64)))
 
 
 def _reduced(images: NDArray[np.float32], factor: int) -> NDArray[np.float32]:

@@ -11,6 +11,7 @@ from scipy.spatial import ConvexHull, QhullError
 from scipy.spatial.distance import pdist
 
 from inference.head import Placement
+from inference.planar import interpolated
 from inference.volume import Volume
 from models.triage_spec import Segmentation
 from triage.findings import Code, Mask, Measurement
@@ -33,16 +34,20 @@ def masks_on_images(
     on_map = placement.to_grid(centres) * cells - 0.5
     per_pixel = np.stack([on_map[1] - on_map[0], on_map[2] - on_map[0]], axis=1)
     limit = float(np.log(how.threshold / (1 - how.threshold)))
-    found = np.stack(
-        [
-            ndimage.affine_transform(
-                one.astype(np.float32), per_pixel, on_map[0], output_shape=(rows, columns), order=1, mode="nearest"
-            )
-            >= limit
-            for one in maps
-        ]
-    )
+    if placement.angle_degrees == 0:
+        rows_at = on_map[0, 0] + per_pixel[0, 0] * np.arange(rows)
+        columns_at = on_map[0, 1] + per_pixel[1, 1] * np.arange(columns)
+        found = interpolated(maps.astype(np.float32), rows_at, columns_at, None) >= limit
+    else:
+        found = np.stack([_turned(one, per_pixel, on_map[0], shape) >= limit for one in maps.astype(np.float32)])
     return without_specks(found, max(1, round(how.min_share * rows * columns)))
+
+
+def _turned(
+    one: NDArray[np.float32], per_pixel: NDArray[np.float64], origin: NDArray[np.float64], shape: tuple[int, int]
+) -> NDArray[np.float32]:
+    turned = ndimage.affine_transform(one, per_pixel, origin, output_shape=shape, order=1, mode="nearest")
+    return np.asarray(turned)
 
 
 def without_specks(masks: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
