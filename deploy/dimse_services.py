@@ -29,7 +29,10 @@ STORAGE_COMMITMENT = "1.2.840.10008.1.20.1"
 def peers_of(settings: Settings) -> PeerList:
     """Return who may store and ask."""
     return PeerList(
-        tuple(Peer(one.ae_title, one.host, one.port, one.may_query, one.tls) for one in settings.file.dicom.peers)
+        tuple(
+            Peer(one.ae_title, one.host, one.port, one.may_query, one.tls, one.certificates)
+            for one in settings.file.dicom.peers
+        )
     )
 
 

@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from dicom_gateway.peers import fingerprint
 from triage.errors import InvalidSetting
 from triage.notifications import EventKind
 from triage.priority import TargetTimes
 from worklist.roles import Role
 
 AeTitle = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[\x21-\x7e][\x20-\x5b\x5d-\x7e]*$")]
+Fingerprint = Annotated[str, AfterValidator(fingerprint)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Retained = Literal["dates", "device", "patient", "descriptors", "safe-private"]
 
@@ -39,6 +41,7 @@ class PeerSection(_Section):
         False, description="the system may ask by C-FIND, and get by C-GET and C-MOVE, what is here"
     )
     tls: bool = Field(False, description="speak to the system over TLS alone, with what dicom.tls names")
+    certificates: frozenset[Fingerprint] = Field(frozenset(), description="SHA-256 of those it may show; empty: any")
 
 
 class TlsSection(_Section):
@@ -314,6 +317,9 @@ class SettingsFile(_Section):
         wanted += [one.ae_title for one in self.dicom.peers if one.tls]
         if wanted and not (own.certificate and own.authorities):
             raise ValueError(f"dicom.tls: certificate, key and authorities are needed to speak to {wanted[0]} over TLS")
+        bound = [one.ae_title for one in self.dicom.peers if one.certificates]
+        if bound and not own.authorities:
+            raise ValueError(f"dicom.tls: certificate, key and authorities are needed to see {bound[0]}'s certificate")
         return self
 
 
@@ -384,8 +390,9 @@ def _parse(path: Path) -> dict[str, Any]:
 
 
 def _all_mistakes(path: Path, error: ValidationError) -> str:
-    mistakes = (
-        f"{'.'.join(map(str, one['loc']))}: {one['msg']}, found {one['input']!r}"
-        for one in error.errors(include_url=False)
-    )
+    mistakes = []
+    for one in error.errors(include_url=False):
+        # What spans sections has the whole file as its input, the password of the database with it.
+        found = "" if isinstance(one["input"], dict) else f", found {one['input']!r}"
+        mistakes.append(": ".join(filter(None, (".".join(map(str, one["loc"])), one["msg"] + found))))
     return f"{path}: " + "; ".join(mistakes)

@@ -64,6 +64,16 @@ class Session:
         self._source = Source("", "", uuid4().hex)
         self._is_noted = False
 
+    def recognises(self, calling_ae_title: str, address: str, certificate: str) -> bool:
+        """Refuse a name that is bound to another certificate; the attempt is logged, and counted with its sender."""
+        if self._store.peers.believes(calling_ae_title, address, certificate):
+            return True
+        log.warning("certificate_refused", ae_title=calling_ae_title, host=address, sha256=certificate)
+        self.accepted(calling_ae_title, address)
+        with suppress(StoreUnavailable):
+            self._note_association()
+        return False
+
     def accepted(self, calling_ae_title: str, address: str) -> Services:
         self._source = Source(calling_ae_title, address, self._source.association_id)
         return self

@@ -3,7 +3,7 @@
 A receiver in a process of its own, with its own database, gets N connections, at most eight at once: stores and echoes
 that are released, associations that are aborted or cut inside a data set, bytes that are no PDU, probes that connect
 and go. A tenth of them goes before the first look at its memory. Prints one JSON line; 1 where it grew by more than a
-tenth, keeps more than the threads and descriptors of the first look, or no longer answers.
+tenth, keeps more than the threads and descriptors of the first look, leaves unfinished files, or no longer answers.
 """
 
 import argparse
@@ -63,15 +63,17 @@ def soak(home: Path, connections: int, seconds: float, seed: int) -> dict[str, A
         before = _held_by(receiver)
         rest = _run(port, range(connections // 10, connections), seed, begin + seconds)
         after = _held_by(receiver)
+        unfinished = len(list((home / "spool" / "unfinished").iterdir()))
     finally:
         _end(receiver, signal.SIGKILL)
         postgres.stop()
     done = first + rest
     grown = after["memory_mb"] / before["memory_mb"]
-    kept = any(after[name] > before[name] for name in ("threads", "descriptors"))
+    kept = unfinished or any(after[name] > before[name] for name in ("threads", "descriptors"))
     return {
         "connections": done.total(), "seconds": round(time.monotonic() - begin, 1), "seed": seed,
-        "done": dict(sorted(done.items())), "before": before, "after": after, "growth": round(grown, 3),
+        "done": dict(sorted(done.items())), "before": before, "after": after, "unfinished": unfinished,
+        "growth": round(grown, 3),
         "flat": grown <= MOST_GROWTH and not kept and done["failed"] == 0 and done.total() == connections,
     }  # fmt: skip
 

@@ -14,7 +14,7 @@ class _FromRow(BaseModel):
 
 
 class SenderView(_FromRow):
-    """A system that opened associations; `unfinished` counts those that were aborted or lost."""
+    """Who opened associations; `unfinished` counts those that were aborted, lost or rejected for a certificate."""
 
     ae_title: str
     host: str

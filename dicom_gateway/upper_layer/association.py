@@ -41,6 +41,7 @@ UNRECOGNISED_OPERATION = 0x0211
 _SUCCESS = 0x0000
 
 _NO_CONTEXT_NAME = (1, 1, 2)
+_CALLER_NOT_RECOGNISED = (1, 1, 3)
 _NO_PROTOCOL_VERSION = (1, 2, 2)
 _LOCAL_LIMIT_EXCEEDED = (2, 3, 2)
 _TEMPORARY_CONGESTION = (2, 3, 1)
@@ -74,6 +75,9 @@ class Services(Protocol):
 
 class Acceptor(Protocol):
     """Who hears of an association's beginning."""
+
+    def recognises(self, calling_ae_title: str, address: str, certificate: str) -> bool:
+        """Return whether who shows this certificate may call by this name; "" for none. Never raises."""
 
     def accepted(self, calling_ae_title: str, address: str) -> Services:
         """Return what answers the requests of a new association."""
@@ -147,6 +151,9 @@ class Association:
         proposal = read_proposal(first)
         if refusal := _refusal(proposal):
             return self._give_up(rejection(*refusal), "rejected")
+        caller = (proposal.calling_ae_title, self._connection.address)
+        if not acceptor.recognises(*caller, self._connection.peer_certificate):
+            return self._give_up(rejection(*_CALLER_NOT_RECOGNISED), "rejected")
         if proposal.wants_only_to_store and not self._slots.may_store():
             return self._give_up(rejection(*_TEMPORARY_CONGESTION), "rejected")
         address, echo_only = self._connection.address, proposal.wants_only_an_echo

@@ -1,5 +1,6 @@
 """One TCP or TLS connection with a deadline: nobody holds it by saying nothing, or by saying it slowly."""
 
+import hashlib
 import select
 import socket
 import ssl
@@ -34,6 +35,7 @@ class Connection:
         self._stopping = False
         self._received = 0
         self.address = address
+        self.peer_certificate = ""
         self.deadline = time.monotonic() + send_timeout_s
 
     @property
@@ -42,13 +44,16 @@ class Connection:
         return self._received
 
     def secure(self, context: ssl.SSLContext, within_s: float) -> None:
-        """Go on in TLS, as the server.
+        """Go on in TLS, as the server; `peer_certificate` is then its SHA-256 in hex, "" where none was shown.
 
         Raises:
             OSError: the handshake failed; ssl.SSLError is one.
         """
         self._socket.settimeout(within_s)
-        self._socket = context.wrap_socket(self._socket, server_side=True)
+        secured = context.wrap_socket(self._socket, server_side=True)
+        self._socket = secured
+        if shown := secured.getpeercert(binary_form=True):
+            self.peer_certificate = hashlib.sha256(shown).hexdigest()
         self._socket.settimeout(_TICK_S)
 
     def receive_into(self, buffer: memoryview) -> int:

@@ -1,19 +1,25 @@
 """DICOM over TLS with DCMTK's own tools: who shows a certificate of the authority may speak, nobody else."""
 
+import re
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from pydicom import dcmread
+from sqlalchemy import Engine
 
-from deploy.dimse_services import sender_of
+from deploy.cli import main
+from deploy.dimse_services import peers_of, sender_of
 from deploy.receive import receiver_settings
-from deploy.settings import DestinationSection, DicomSection, Settings, SettingsFile, TlsSection
+from deploy.settings import DestinationSection, DicomSection, PeerSection, Settings, SettingsFile, TlsSection
+from dicom_gateway.peers import Peer, PeerList
 from dicom_gateway.sender import Destination, DicomSender
+from storage.gateway import GatewayReader, Sender
 from storage.instances import list_instances
 from storage.schema import instances
 from tests.integration.test_receiver import a_ct, count, data_set_bytes
@@ -123,6 +129,120 @@ def test_a_peer_without_a_certificate_may_be_let_in(start_receiver, dcmtk, certi
     assert count(engine, instances) == 1
 
 
+def fingerprint(certificates: Certificates, name: str) -> str:
+    """Return what `openssl` prints, which is what an administrator pastes into the settings."""
+    command = [str(OPENSSL), "x509", "-noout", "-fingerprint", "-sha256", "-in", certificates.path(f"{name}.pem")]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip().split("=")[1]
+
+
+def bound_to(certificates: Certificates, tls: TlsSection, *names: str) -> DicomSection:
+    shown = [fingerprint(certificates, name) for name in names]
+    peer = PeerSection.model_validate({"ae_title": "CT1", "host": "127.0.0.1", "certificates": shown})
+    return DicomSection(tls=tls, peers=(peer, PeerSection(ae_title="MR1", host="127.0.0.1")))
+
+
+def sent_as(dcmtk, title: str, port: int, file: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return dcmtk("storescu", *options, "-R", "-aet", title, "127.0.0.1", port, file)
+
+
+@pytest.mark.parametrize("listed", [("scanner",), ("receiver", "scanner")], ids=["one", "the old one and the new one"])
+def test_a_bound_name_stores_with_a_certificate_that_the_settings_list(
+    start_receiver, dcmtk, certificates, tls, a_file, engine, listed
+):
+    dicom = bound_to(certificates, tls, *listed)
+    receiver = start_receiver(peers_of(settings_of(dicom)), tls=receiver_settings(dicom).tls)
+
+    sent = sent_as(dcmtk, "CT1", receiver.port, a_file, *with_certificate(certificates, "scanner"))
+
+    assert (sent.returncode, sent.stderr) == (0, "")
+    assert count(engine, instances) == 1
+
+
+def test_a_bound_name_with_another_certificate_of_the_authority_is_rejected_logged_and_counted(
+    start_receiver, dcmtk, certificates, tls, a_file, engine, capsys
+):
+    dicom = bound_to(certificates, tls, "receiver")
+    receiver = start_receiver(peers_of(settings_of(dicom)), tls=receiver_settings(dicom).tls)
+    scanner = with_certificate(certificates, "scanner")
+
+    refused = sent_as(dcmtk, "CT1", receiver.port, a_file, *scanner)
+    echo = dcmtk("echoscu", *scanner, "-aet", "CT1", "127.0.0.1", receiver.port)
+    unbound = sent_as(dcmtk, "MR1", receiver.port, a_file, *scanner)
+
+    assert (refused.returncode != 0, echo.returncode != 0, unbound.returncode) == (True, True, 0)
+    assert "Calling AE Title Not Recognized" in refused.stderr + refused.stdout
+    assert "certificate_refused" in capsys.readouterr().out
+    wait_for(lambda: {one.ae_title: one.unfinished for one in senders(engine)} == {"CT1": 2, "MR1": 0}, 10)
+
+
+def test_a_bound_name_without_a_certificate_is_rejected_where_others_need_none(
+    start_receiver, dcmtk, certificates, tls, a_file, engine
+):
+    dicom = bound_to(certificates, tls.model_copy(update={"require_peer_certificate": False}), "scanner")
+    receiver = start_receiver(peers_of(settings_of(dicom)), tls=receiver_settings(dicom).tls)
+    anonymous = ["+tla", "+cf", certificates.path("authority.pem")]
+
+    refused = sent_as(dcmtk, "CT1", receiver.port, a_file, *anonymous)
+    accepted = sent_as(dcmtk, "MR1", receiver.port, a_file, *anonymous)
+
+    assert (refused.returncode != 0, accepted.returncode) == (True, 0)
+    assert "Calling AE Title Not Recognized" in refused.stderr + refused.stdout
+
+
+def test_a_bound_name_in_the_clear_is_rejected(start_receiver, dcmtk, certificates, tls, a_file, engine):
+    dicom = bound_to(certificates, tls, "scanner")
+    with_tls = start_receiver(peers_of(settings_of(dicom)), tls=receiver_settings(dicom).tls)
+    in_the_clear = start_receiver(peers_of(settings_of(dicom)))
+
+    answers = [sent_as(dcmtk, "CT1", one.port, a_file, "-ta", "5") for one in (with_tls, in_the_clear)]
+
+    assert [one.returncode != 0 for one in answers] == [True, True]
+    assert "Calling AE Title Not Recognized" in answers[1].stderr + answers[1].stdout
+    assert count(engine, instances) == 0
+
+
+@pytest.mark.parametrize(
+    ("ae_title", "host", "shown", "believed"),
+    [
+        ("CT1 ", "192.0.2.1", "aa", True),
+        ("CT1", "192.0.2.1", "bb", False),
+        ("CT1", "192.0.2.1", "", False),
+        ("CT1", "192.0.2.2", "bb", True),
+        ("CT1", "192.0.2.2", "aa", False),
+        ("CT1", "192.0.2.9", "aa", True),
+        ("CT1", "192.0.2.9", "cc", False),
+        ("MR1", "192.0.2.9", "", True),
+    ],
+)
+def test_a_name_is_believed_with_the_certificate_of_its_address(ae_title, host, shown, believed):
+    peers = PeerList(
+        (
+            Peer("CT1", "192.0.2.1", certificates=frozenset({"aa"})),
+            Peer("CT1", "192.0.2.2", certificates=frozenset({"bb"})),
+        )
+    )
+
+    assert peers.believes(ae_title, host, shown) is believed
+    assert peers.may_store(ae_title, host) is (ae_title.strip() == "CT1" and host != "192.0.2.9")
+
+
+@pytest.mark.parametrize(
+    ("peer", "said"),
+    [
+        ('certificates = ["5F:0E"]', "dicom.peers.0.certificates.0: Value error, 64 hex digits needed"),
+        (f'certificates = ["{"ab" * 32}"]', "certificate, key and authorities are needed to see CT1's certificate$"),
+    ],
+)
+def test_a_name_bound_to_what_is_no_certificate_stops_the_check_with_one_line(tmp_path, capsys, peer, said):
+    config = tmp_path / "acuity.toml"
+    config.write_text(f'[[dicom.peers]]\nae_title = "CT1"\nhost = "127.0.0.1"\n{peer}\n', encoding="utf-8")
+
+    assert main(["check", "--config", str(config)]) == 2
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.search(said, line)
+
+
 @pytest.mark.parametrize("version", ["-tls1_1", "-tls1"])
 def test_old_versions_of_tls_are_refused(start_receiver, certificates, tls, version):
     receiver = start_receiver(tls=receiver_settings(DicomSection(tls=tls)).tls)
@@ -167,6 +287,15 @@ def sender_to(port: int, tls: TlsSection, host: str = "127.0.0.1") -> DicomSende
     pacs = DestinationSection(name="PACS", ae_title="PACS", host=host, port=port, tls=True)
     settings = SettingsFile(dicom=DicomSection(tls=tls), destinations=(pacs,))
     return sender_of(Settings(Path("home"), settings))
+
+
+def settings_of(dicom: DicomSection) -> Settings:
+    return Settings(Path("home"), SettingsFile(dicom=dicom))
+
+
+def senders(engine: Engine) -> Sequence[Sender]:
+    """Return what the System page shows."""
+    return GatewayReader(engine).senders(datetime(2000, 1, 1, tzinfo=UTC))
 
 
 def test_results_go_to_a_pacs_over_tls_with_certificates_of_both_sides(storescp, certificates, tls, a_file, tmp_path):
