@@ -18,7 +18,7 @@ def targets(row: Row) -> tuple[float, ...]:
 
 RECIPE = Recipe(
     name="mr-brain-flair",
-    version="1.0.0",
+    version="1.1.0",
     task="abnormal FLAIR signal of the brain",
     description="Outlines abnormal signal on axial FLAIR images of the brain. Research use, non-commercial only.",
     code=Code("301766008", "SCT", "Lesion of Brain"),
@@ -55,8 +55,10 @@ RECIPE = Recipe(
     targets=targets,
     plan=FitPlan(
         network=LesionPlan(channels=3, labels=1, answer="map", stride=2),
-        epochs=10,
+        epochs=20,
         images_per_epoch=1280,
+        batch_size=16,
+        learning_rate=2e-3,
         label_weights=(0.5,),
         mask_weight=1.5,
         variation=Variation(turn=0.3, noise=0.04, ramp=0.25),
@@ -81,6 +83,9 @@ RECIPE = Recipe(
         "outlined by a researcher and checked by a radiologist."
     ),
     not_for="commercial use, children, follow-up after treatment, stroke, multiple sclerosis, saying a brain is normal",
+    changes={
+        "1.1.0": "twice as long training in smaller batches; mean Dice per study 0.759, 0.675 before",
+    },
     weaknesses=(
         "No study is negative: figures show that abnormal slices are found, not that normal studies are left alone.",
         "Every patient has a glioma; small white matter lesions, infarcts and oedema of other cause were not learned.",
