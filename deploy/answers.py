@@ -39,8 +39,8 @@ def list_studies(options: argparse.Namespace) -> int:
 def show_study(options: argparse.Namespace) -> int:
     """Print one study."""
     with _engine(options) as engine:
-        study = WorklistReader(engine).detail(StudyInstanceUid(options.uid)).row.as_object()
-    _print(options, study, None)
+        study = WorklistReader(engine).detail(StudyInstanceUid(options.uid))
+    _print(options, study.row.as_object() | {"fetched": list(study.fetched)}, None)
     return 0
 
 

@@ -2,25 +2,21 @@
 
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from PIL import Image
 from pydicom.dataset import FileDataset
 from sqlalchemy import Engine
 
-from deploy.receive import receiving_of
+from deploy.receive import storing_of
 from deploy.settings import Settings
 from dicom_gateway import web_objects
-from dicom_gateway.group_commit import GroupCommit
-from dicom_gateway.spool import prepare_spool
-from dicom_gateway.storing import Storing
-from dicom_gateway.web_intake import SignedIn, WebIntake
+from dicom_gateway.web_intake import WebIntake
 from dicom_gateway.web_objects import BulkData
 from inference.decoding import PARSING_FAILURES
 from inference.display import FrameReader
 from storage.dicom_index import DicomIndex
-from storage.intake import IntakeRows
 from triage.errors import UnsupportedPixels
 from worklist.dicomweb.ports import DicomWebServices
 
@@ -68,9 +64,4 @@ class WebObjects:
 
 def dicomweb_on(engine: Engine, settings: Settings, reader: FrameReader) -> DicomWebServices:
     """Return what DICOMweb works with; the spool is the one of the receivers."""
-    spool = prepare_spool(settings.home / "spool", int(settings.file.storage.min_free_gb * 1e9))
-    # Through the pool of this process: the receivers' short way keeps a connection of its own open.
-    receiving = replace(receiving_of(settings, engine), arrivals=None)
-    group = GroupCommit(spool, receiving)
-    store = Storing(SignedIn(), spool, group, IntakeRows(engine))
-    return DicomWebServices(DicomIndex(engine), WebObjects(reader), WebIntake(store))
+    return DicomWebServices(DicomIndex(engine), WebObjects(reader), WebIntake(storing_of(settings, engine)))

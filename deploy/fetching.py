@@ -1,18 +1,24 @@
-"""`acuity fetch`, and the counts of sources that the monitor asks for."""
+"""`acuity fetch`; the counts of sources that the monitor asks for, and the instances that it fetches from them."""
 
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 
 import structlog
 from sqlalchemy import Engine
 
+from deploy.clock import SystemClock
 from deploy.dimse_services import sender_of
 from deploy.settings import Settings, read_settings
-from dicom_gateway.asking import count_at, fetch
+from dicom_gateway.asking import count_at, fetch, instances_at
+from dicom_gateway.retrieving import retrieve
 from dicom_gateway.sender import Destination
+from dicom_gateway.storing import Storing
 from storage.completion_signals import keep_count, uncounted_studies
+from storage.fetches import Fetch, end_fetch, held_instances, planned_fetches
 from triage.errors import DestinationRefused, DestinationUnavailable, InvalidSetting
+from triage.ports import ModelOffer
 
 log = structlog.get_logger(__name__)
 
@@ -53,3 +59,35 @@ def ask_for_counts(settings: Settings, engine: Engine) -> None:
         except (DestinationUnavailable, DestinationRefused) as error:
             log.warning("source_not_counted", source=ae_title, reason=str(error))
         keep_count(engine, uid, ae_title, count)
+
+
+def fetch_missing(settings: Settings, engine: Engine, store: Storing, offers: Sequence[ModelOffer]) -> None:
+    """Ask sources for what studies lack that have gone quiet, each planned fetch once, whatever becomes of it.
+
+    Of the series whose modality one of the models may see; what comes takes the way of C-STORE.
+
+    Raises:
+        StoreUnavailable: the database does not answer.
+    """
+    sources = sources_of(settings)
+    modalities = {name for offer in offers for name in offer.acceptance.modalities}
+    for planned in planned_fetches(engine, list(sources)):
+        missing: set[str] = set()
+        reason = ""
+        try:
+            source, uid = sources[planned.source], planned.study_instance_uid
+            held = held_instances(engine, uid)
+            wanted = [
+                one
+                for one in instances_at(sender_of(settings), source, uid, modalities)
+                if one.sop_instance_uid not in held
+            ]
+            missing = {one.sop_instance_uid for one in wanted}
+            if wanted:
+                retrieve(sender_of(settings), source, uid, wanted, store)
+        except (DestinationUnavailable, DestinationRefused) as error:
+            reason = str(error)
+        came = len(missing & held_instances(engine, planned.study_instance_uid))
+        became = Fetch(planned.source, len(missing), came, "" if came == len(missing) > 0 else reason)
+        log.info("missing_fetched", source=planned.source, missing=len(missing), fetched=came, reason=reason)
+        end_fetch(engine, planned, became, SystemClock().now())

@@ -14,13 +14,14 @@ from sqlalchemy import Engine
 from deploy.bundles import offers_of
 from deploy.clock import SystemClock
 from deploy.drift_watch import Round, watch_once
-from deploy.fetching import ask_for_counts, sources_of
+from deploy.fetching import ask_for_counts, fetch_missing, sources_of
 from deploy.jobs import open_queue, take_up_lost_jobs
 from deploy.notifying import climb, ladder_of
 from deploy.process import process
-from deploy.receive import receiving_of
+from deploy.receive import receiving_of, storing_of
 from deploy.settings import Settings
 from deploy.storing import retention_of
+from dicom_gateway.storing import Storing
 from storage.completion_signals import longest_silences
 from storage.database import DatabaseTransactions, connect
 from storage.notifications import Outbox
@@ -66,9 +67,11 @@ def run(options: argparse.Namespace) -> int:
         )
         counting = (own.settings, connect(own.database_url), own.stop)
         counter = threading.Thread(target=_ask_for_counts, args=counting, name="counts")
+        fetching = (own.settings, connect(own.database_url), own.stop)
+        fetcher = threading.Thread(target=_fetch_missing, args=fetching, name="fetches")
         telling = (Outbox(connect(own.database_url)), ladder_of(own.settings), own.stop)
         teller = threading.Thread(target=_tell_people, args=telling, name="notifications")
-        threads = (closer, expiry, remover, drift, counter, teller)
+        threads = (closer, expiry, remover, drift, counter, fetcher, teller)
         for thread in threads:
             thread.start()
         try:
@@ -116,6 +119,19 @@ def _ask_for_counts(settings: Settings, engine: Engine, stop: threading.Event) -
             stop.wait(PAUSE_AFTER_FAILURE_S)
         except Exception:
             log.exception("counting_failed")
+            stop.wait(PAUSE_AFTER_FAILURE_S)
+
+
+def _fetch_missing(settings: Settings, engine: Engine, stop: threading.Event) -> None:
+    store: Storing | None = None
+    while sources_of(settings) and not stop.wait(COUNTS_POLL_S):
+        try:
+            store = store or storing_of(settings, engine)
+            fetch_missing(settings, engine, store, offers_of(engine))
+        except StoreUnavailable:
+            stop.wait(PAUSE_AFTER_FAILURE_S)
+        except Exception:
+            log.exception("fetching_failed")
             stop.wait(PAUSE_AFTER_FAILURE_S)
 
 

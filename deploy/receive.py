@@ -2,6 +2,7 @@
 
 import argparse
 import ssl
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
@@ -13,11 +14,14 @@ from deploy.dimse_services import peers_of, services_of, tls_files_of
 from deploy.process import process
 from deploy.routing import router_of
 from deploy.settings import DicomSection, Settings, TlsSection
+from dicom_gateway.group_commit import GroupCommit
 from dicom_gateway.receiver import Receiver, ReceiverSettings
 from dicom_gateway.spool import prepare_spool
+from dicom_gateway.storing import Storing
 from dicom_gateway.upper_layer.association import Timeouts
 from dicom_gateway.upper_layer.slots import Limits
 from dicom_gateway.upper_layer.tls import server_context
+from dicom_gateway.web_intake import SignedIn
 from storage.arrivals import ArrivalRows
 from storage.database import DatabaseTransactions, connect
 from storage.intake import IntakeRows
@@ -71,6 +75,14 @@ def receiving_of(settings: Settings, engine: Engine) -> Receiving:
         transactions, SystemClock(), offers, settings.target_times, rule, ArrivalRows(engine),
         router if router.rules else None,
     )  # fmt: skip
+
+
+def storing_of(settings: Settings, engine: Engine) -> Storing:
+    """Return the way of C-STORE for what this process takes in itself, from senders that it knows already."""
+    spool = prepare_spool(settings.home / "spool", int(settings.file.storage.min_free_gb * 1e9))
+    # Through the pool of this process: the receivers' short way keeps a connection of its own open.
+    receiving = replace(receiving_of(settings, engine), arrivals=None)
+    return Storing(SignedIn(), spool, GroupCommit(spool, receiving), IntakeRows(engine))
 
 
 def _tls(tls: TlsSection) -> ssl.SSLContext | None:

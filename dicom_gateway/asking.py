@@ -1,19 +1,23 @@
-"""C-FIND and C-MOVE as the asker: how many images a source has of a study, and having it send them here.
+"""C-FIND and C-MOVE as the asker: how many images a source has of a study and which, and having it send them here.
 
 Source: PS3.4 C.4.1 and C.4.2, study root model.
 """
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pynetdicom.association import Association
 
 from dicom_gateway.querying import STUDY_ROOT_FIND, STUDY_ROOT_MOVE
 from dicom_gateway.sender import Context, Destination, DicomSender
 from dicom_gateway.statuses import ServiceStatus
 from triage.errors import DestinationRefused, DestinationUnavailable
 
-_PENDING = (0xFF00, 0xFF01)
+PENDING = (0xFF00, 0xFF01)
+MOST_INSTANCES = 5000
+"""Of one study; a source that names more is not believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,15 @@ class Fetched:
 
     completed: int
     failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteInstance:
+    """An instance that a source holds; the class is empty where the source did not say it."""
+
+    series_instance_uid: str
+    sop_instance_uid: str
+    sop_class_uid: str
 
 
 def count_at(sender: DicomSender, source: Destination, study_uid: str) -> int | None:
@@ -33,14 +46,39 @@ def count_at(sender: DicomSender, source: Destination, study_uid: str) -> int | 
     """
     question = _study(study_uid)
     question.NumberOfStudyRelatedInstances = None
-    counts: list[int] = []
-    with sender.association(source, _contexts(STUDY_ROOT_FIND)) as association:
-        for status, match in association.send_c_find(question, STUDY_ROOT_FIND):
-            if status.get("Status") in _PENDING and match is not None:
-                counts += [int(one) for one in [match.get("NumberOfStudyRelatedInstances")] if one is not None]
-            elif status.get("Status") != ServiceStatus.DONE:
-                raise DestinationUnavailable(f"{source.name}: C-FIND answered {_in_words(status)}, 0000H needed")
+    with sender.association(source, contexts_for(STUDY_ROOT_FIND)) as association:
+        found = [one.get("NumberOfStudyRelatedInstances") for one in _matches(association, source, question)]
+    counts = [int(one) for one in found if one is not None]
     return counts[0] if len(counts) == 1 else None
+
+
+def instances_at(
+    sender: DicomSender, source: Destination, study_uid: str, modalities: Container[str]
+) -> list[RemoteInstance]:
+    """Return the instances that the source holds in the study's series of these modalities.
+
+    Raises:
+        DestinationUnavailable: no association, no answer in time, another status than success, or too many matches.
+        DestinationRefused: the source does not know us, or answers no questions.
+    """
+    found: list[RemoteInstance] = []
+    with sender.association(source, contexts_for(STUDY_ROOT_FIND)) as association:
+        question = _question("SERIES", StudyInstanceUID=study_uid, SeriesInstanceUID="", Modality="")
+        for series in _matches(association, source, question):
+            if series.get("Modality") not in modalities:
+                continue
+            uid = str(series.get("SeriesInstanceUID", ""))
+            question = _question(
+                "IMAGE", StudyInstanceUID=study_uid, SeriesInstanceUID=uid, SOPInstanceUID="", SOPClassUID=""
+            )
+            found += (
+                RemoteInstance(uid, str(one.SOPInstanceUID), str(one.get("SOPClassUID") or ""))
+                for one in _matches(association, source, question)
+                if one.get("SOPInstanceUID")
+            )
+            if len(found) > MOST_INSTANCES:
+                raise DestinationUnavailable(f"{source.name}: names over {MOST_INSTANCES} instances of one study")
+    return found
 
 
 def fetch(sender: DicomSender, source: Destination, study_uid: str) -> Fetched:
@@ -50,7 +88,7 @@ def fetch(sender: DicomSender, source: Destination, study_uid: str) -> Fetched:
         DestinationUnavailable: no association, no answer in time, or nothing could be sent.
         DestinationRefused: the source does not know us, does not move, or does not know where to move to.
     """
-    with sender.association(source, _contexts(STUDY_ROOT_MOVE)) as association:
+    with sender.association(source, contexts_for(STUDY_ROOT_MOVE)) as association:
         *_, (status, _) = association.send_c_move(_study(study_uid), sender.calling_ae_title, STUDY_ROOT_MOVE)
     number = status.get("Status")
     if number == ServiceStatus.MOVE_DESTINATION_UNKNOWN:
@@ -62,14 +100,31 @@ def fetch(sender: DicomSender, source: Destination, study_uid: str) -> Fetched:
     )
 
 
-def _study(uid: str) -> Dataset:
-    identifier = Dataset()
-    identifier.QueryRetrieveLevel, identifier.StudyInstanceUID = "STUDY", uid
-    return identifier
+def _matches(association: Association, source: Destination, question: Dataset) -> list[Dataset]:
+    found = []
+    for status, match in association.send_c_find(question, STUDY_ROOT_FIND):
+        if status.get("Status") in PENDING and match is not None:
+            found.append(match)
+        elif status.get("Status") != ServiceStatus.DONE:
+            raise DestinationUnavailable(f"{source.name}: C-FIND answered {_in_words(status)}, 0000H needed")
+    return found
 
 
-def _contexts(sop_class_uid: str) -> tuple[Context, ...]:
+def contexts_for(sop_class_uid: str) -> tuple[Context, ...]:
+    """Return presentation contexts for a query or retrieve class."""
     return ((sop_class_uid, (ExplicitVRLittleEndian,)), (sop_class_uid, (ImplicitVRLittleEndian,)))
+
+
+def _question(level: str, **keys: str) -> Dataset:
+    question = Dataset()
+    question.QueryRetrieveLevel = level
+    for keyword, value in keys.items():
+        setattr(question, keyword, value)
+    return question
+
+
+def _study(uid: str) -> Dataset:
+    return _question("STUDY", StudyInstanceUID=uid)
 
 
 def _in_words(status: Dataset) -> str:

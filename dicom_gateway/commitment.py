@@ -99,7 +99,7 @@ def report(sender: DicomSender, peer: Destination, answer: Commitment) -> None:
     if answer.failed:
         said.FailedSOPSequence = [_item(one, reason) for one, reason in answer.failed]
     event = _SOME_FAILED if answer.failed else _ALL_COMMITTED
-    with sender.association(peer, _CONTEXT, as_provider=True) as association:
+    with sender.association(peer, _CONTEXT, (StorageCommitmentPushModel,)) as association:
         status, _ = association.send_n_event_report(said, event, StorageCommitmentPushModel, COMMITMENT_INSTANCE)
     _judge(peer, "report of a commitment", status)
 

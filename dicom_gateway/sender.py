@@ -1,7 +1,7 @@
 """Sends result objects to PACS and other archives by C-STORE, and says whether a failure is worth another try."""
 
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
@@ -16,6 +16,7 @@ from pydicom.errors import InvalidDicomError
 from pydicom.uid import UID, ImplicitVRLittleEndian
 from pynetdicom import AE, build_context, build_role
 from pynetdicom.association import Association
+from pynetdicom.events import Event, EventType
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # made at import from a table
 from pynetdicom.transport import AddressInformation, AssociationSocket
 
@@ -165,11 +166,16 @@ class DicomSender:
 
     @contextmanager
     def association(
-        self, peer: Destination, contexts: Sequence[Context], as_provider: bool = False
+        self,
+        peer: Destination,
+        contexts: Sequence[Context],
+        provided: Sequence[str] = (),
+        handlers: Sequence[tuple[EventType, Callable[[Event], int]]] = (),
     ) -> Iterator[Association]:
         """Open an association with a presentation context for each of `contexts`, and release it at the end.
 
-        With `as_provider` we are the provider of these SOP classes though we ask for the association.
+        Of the SOP classes `provided` we are the provider though we ask for the association; `handlers` answer what
+        the peer then asks.
 
         Raises:
             DestinationUnavailable: no connection, no handshake, no association, or no answer in time.
@@ -185,12 +191,13 @@ class DicomSender:
         entity.network_timeout = self.limits.silence_s
         entity.requested_contexts = [build_context(name, list(syntaxes)) for name, syntaxes in contexts]
         try:
-            roles = [build_role(uid, scp_role=True) for uid, _ in contexts] if as_provider else []
+            roles = [build_role(uid, scp_role=True) for uid in provided]
             association = entity.associate(
                 peer.host,
                 peer.port,
                 ae_title=peer.ae_title,
                 ext_neg=list(roles),
+                evt_handlers=list(handlers),
                 tls_args=None if context is None else (context, peer.host),
             )
         except socket.gaierror as error:

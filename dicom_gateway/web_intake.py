@@ -17,7 +17,7 @@ _CLASS, _INSTANCE, _SYNTAX = 0x00020002, 0x00020003, 0x00020010
 
 
 class SignedIn(PeerList):
-    """Who may store by STOW-RS was decided before, by role."""
+    """Who may store was decided before: by role for STOW-RS, by the settings for what was fetched."""
 
     def may_store(self, ae_title: str, host: str) -> bool:  # noqa: ARG002
         return True

@@ -1,6 +1,6 @@
 """The tables of what peers announce and ask: commitment, procedure steps, counts at the source, confirmations."""
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, Table, Text
+from sqlalchemy import Column, ForeignKey, Index, Integer, Table, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from storage.schema import MOMENT, metadata
@@ -48,6 +48,20 @@ source_counts = Table(
     Column("source", Text, nullable=False),
     Column("instances", Integer),
     Column("asked_at", MOMENT, nullable=False),
+)
+
+fetches = Table(
+    "fetches",
+    metadata,
+    Column("study_instance_uid", Text, primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("planned_at", MOMENT, nullable=False),
+    Column("ended_at", MOMENT),
+    Column("missing", Integer, nullable=False, server_default="0"),
+    Column("fetched", Integer, nullable=False, server_default="0"),
+    Column("reason", Text, nullable=False, server_default=""),
+    Index("fetches_open", "planned_at", postgresql_where=text("ended_at IS NULL")),
 )
 
 confirmations = Table(

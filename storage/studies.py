@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 
 from storage.completion_signals import announcements_of
+from storage.fetches import plan_fetch
 from storage.rows import from_json, to_json
 from storage.schema import associations, instance_conflicts, instances, studies
 from triage.completion import Announcement, CompletionSignal
@@ -112,6 +113,9 @@ class StudyRows:
 
     def announcements_of(self, uid: StudyInstanceUid) -> tuple[Announcement, ...]:
         return announcements_of(self.connection, uid)
+
+    def plan_fetch(self, uid: StudyInstanceUid, revision: int, at: datetime) -> datetime | None:
+        return plan_fetch(self.connection, uid, revision, at)
 
 
 def study_from_row(row: Row[Any]) -> Study:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, Connection, Engine, Row, any_, func, literal, literal_column, select, tuple_
 
+from storage.fetches import fetches_of
 from storage.reading import ReadingRows, work_from_row
 from storage.results import recorded_from_row
 from storage.row_contents import answers_to, contents_of
@@ -123,7 +124,7 @@ class WorklistPage:
 
 @dataclass(frozen=True, slots=True)
 class StudyDetail:
-    """All that is known of one study; `recorded` holds every analysis, oldest first."""
+    """All that is known of one study; `recorded` holds every analysis, oldest first, `fetched` a line on each fetch."""
 
     row: WorklistRow
     series: tuple[Series, ...]
@@ -132,6 +133,7 @@ class StudyDetail:
     deliveries: tuple[DeliveryState, ...]
     selections: tuple[RecordedSelection, ...]
     acts: tuple[Act, ...]
+    fetched: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +190,7 @@ def study_detail(connection: Connection, uid: StudyInstanceUid) -> StudyDetail:
         deliveries=deliveries_of(connection, uid),
         selections=selections_of(connection, uid),
         acts=ReadingRows(connection).acts_of(uid),
+        fetched=tuple(one.words for one in fetches_of(connection, uid) if one.words),
     )
 
 

@@ -26,6 +26,7 @@ class AuditAction(StrEnum):
     IMAGES_STORED = "images_stored"
     QUERY_ANSWERED = "query_answered"
     IMAGES_RETRIEVED = "images_retrieved"
+    IMAGES_FETCHED = "images_fetched"
     INCIDENTS_VIEWED = "incidents_viewed"
     AUDIT_VIEWED = "audit_viewed"
     ACCESS_REFUSED = "access_refused"

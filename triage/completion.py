@@ -47,3 +47,8 @@ def announced_completion(announcements: Sequence[Announcement], is_settled: bool
         if names_everything or (is_settled and covers):
             return one.signal
     return None
+
+
+def has_more_at_source(announcements: Sequence[Announcement]) -> bool:
+    """Return whether the source has said that it has more instances of the study than are here."""
+    return any(one.signal is CompletionSignal.C_FIND and one.missing for one in announcements)

@@ -70,6 +70,12 @@ class StudyStore(Protocol):
     def announcements_of(self, uid: StudyInstanceUid) -> tuple[Announcement, ...]:
         """Return what each kind of signal says of the study's instances."""
 
+    def plan_fetch(self, uid: StudyInstanceUid, revision: int, at: datetime) -> datetime | None:
+        """Have what is missing fetched from the source, once for this revision and a few times for the study.
+
+        Returns when that was planned as long as it has not ended, else None.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class ResultObject:
@@ -373,12 +379,14 @@ class CompletionRule:
 
     `quiet_period`: without any signal, no instance for this long; `learned_quiet_periods` are those of the AE titles
     that enough is known of. `settle_period`: with every association released and the needed series whole, no
-    instance for this long (scanners that open an association per image are quicker).
+    instance for this long (scanners that open an association per image are quicker). `fetch_period`: a study whose
+    source has more of it than is here, and is being asked for the rest, waits for it no longer than this.
     """
 
     quiet_period: timedelta = timedelta(seconds=5)
     settle_period: timedelta = timedelta(milliseconds=300)
     learned_quiet_periods: Mapping[str, timedelta] = field(default_factory=dict)
+    fetch_period: timedelta = timedelta(seconds=60)
 
     @property
     def shortest_quiet_period(self) -> timedelta:

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from triage.completion import CompletionSignal, announced_completion
+from triage.completion import CompletionSignal, announced_completion, has_more_at_source
 from triage.errors import (
     DestinationPaused,
     DestinationUnavailable,
@@ -137,14 +137,23 @@ class Receiving:
         """Return the signal by which the study is complete now, None where none says so."""
         uid, quiet = study.study_instance_uid, self.clock.now() - study.last_instance_at
         is_settled = quiet >= self.rule.settle_period and not records.studies.open_associations(uid)
-        signal = announced_completion(records.studies.announcements_of(uid), is_settled)
+        announcements = records.studies.announcements_of(uid)
+        signal = announced_completion(announcements, is_settled)
         if signal is None and quiet >= self.rule.shortest_quiet_period:
             signal = self.rule.quiet_signal(quiet, records.studies.sources_of(uid))
+            if signal is not None and has_more_at_source(announcements) and self._is_being_fetched(study, records):
+                signal = None
         if signal is not None or not is_settled:
             return signal
         series = records.studies.series_of(uid)
         is_whole = any(select_series(series, offer.acceptance).chosen for offer in self.offers)
         return CompletionSignal.NEEDED_SERIES if is_whole else None
+
+    def _is_being_fetched(self, study: Study, records: Records) -> bool:
+        """Return whether the source is being asked for what is missing; it is now, if it was not for this revision."""
+        now = self.clock.now()
+        planned_at = records.studies.plan_fetch(study.study_instance_uid, study.revision, now)
+        return planned_at is not None and now - planned_at < self.rule.fetch_period
 
     def _arrived(self, instance: ReceivedInstance) -> Study:
         now = self.clock.now()

@@ -24,6 +24,7 @@ _TYPES: dict[AuditAction, tuple[str, str, str]] = {
     AuditAction.IMAGES_STORED: ("110104", "DICOM Instances Transferred", "C"),
     AuditAction.QUERY_ANSWERED: ("110112", "Query", "E"),
     AuditAction.IMAGES_RETRIEVED: ("110104", "DICOM Instances Transferred", "R"),
+    AuditAction.IMAGES_FETCHED: ("110104", "DICOM Instances Transferred", "C"),
     AuditAction.AUDIT_VIEWED: ("110101", "Audit Log Used", "R"),
     AuditAction.ACCESS_REFUSED: ("110113", "Security Alert", "E"),
     AuditAction.GLASS_BROKEN: ("110113", "Security Alert", "E"),

@@ -179,13 +179,14 @@ class ResultObjectView(BaseModel):
 
 
 class StudyView(StudyFacts):
-    """All that is known of one study."""
+    """All that is known of one study; `fetched` says what was fetched from its source."""
 
     findings: list[FindingView]
     series: list[SeriesView]
     analyses: list[AnalysisView]
     results: list[ResultObjectView]
     acts: list[ActView]
+    fetched: list[str]
     server_time: datetime
 
 
@@ -234,6 +235,7 @@ def study_view(known: KnownStudy, localising: frozenset[str], at: datetime) -> S
             "analyses": _analysis_views(known),
             "results": _result_views(known),
             "acts": act_views(known.acts),
+            "fetched": list(known.fetched),
             "server_time": at,
         }
     )

@@ -137,7 +137,7 @@ function Facts({ study }: { study: StudyDetail }): ReactNode {
     ["Study", [...study.modalities, ...study.body_parts, withoutSimulated(study.description)].filter(Boolean).join(" · ") || "unknown"],
     ["Accession", study.accession || "none"],
     ["Order priority", study.order_priority || "none given"],
-    ["From", [study.institution, study.source_ae_titles.join(", ")].filter(Boolean).join(" · ") || "unknown"],
+    ["From", [study.institution, study.source_ae_titles.join(", "), ...study.fetched].filter(Boolean).join(" · ") || "unknown"],
     ["Received", `${clockTime(study.received_at, now)}, ${counted(study.instances, "image", "images")}`],
     ["Analysed", study.triaged_at ? clockTime(study.triaged_at, now) : "not yet"],
     ["Delivered", study.delivered_at ? clockTime(study.delivered_at, now) : "not yet"],

@@ -168,6 +168,7 @@ export interface StudyDetail extends Omit<StudyRow, "findings"> {
   analyses: Analysis[];
   results: ResultObject[];
   acts: Act[];
+  fetched: string[];
   server_time: string;
 }
 
