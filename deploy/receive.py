@@ -25,7 +25,7 @@ from dicom_gateway.web_intake import SignedIn
 from storage.arrivals import ArrivalRows
 from storage.database import DatabaseTransactions, connect
 from storage.intake import IntakeRows
-from triage.ports import CompletionRule
+from triage.completion import CompletionRule
 from triage.workflow import Receiving
 
 log = structlog.get_logger(__name__)

@@ -20,6 +20,7 @@ from pydicom.uid import (
     RLELossless,
 )
 from pynetdicom import evt
+from pynetdicom.dimse_primitives import C_STORE
 
 from dicom_gateway.asking import PENDING, RemoteInstance, contexts_for
 from dicom_gateway.querying import STUDY_ROOT_GET, STUDY_ROOT_MOVE
@@ -91,6 +92,8 @@ def _get(
 
 def _store(event: evt.Event, session: Session, study_uid: str) -> int:
     request, syntax = event.request, str(event.context.transfer_syntax)
+    assert isinstance(request, C_STORE)
+    assert request.DataSet is not None
     claim = Claim(str(request.AffectedSOPClassUID), str(request.AffectedSOPInstanceUID), syntax, study_uid)
     incoming = IncomingInstance(session, claim)
     incoming.write(memoryview(request.DataSet.getvalue()))

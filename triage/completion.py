@@ -1,7 +1,8 @@
 """Which signal says that a study is complete: several may, and the study shows the one that was first."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 
 
@@ -52,3 +53,32 @@ def announced_completion(announcements: Sequence[Announcement], is_settled: bool
 def has_more_at_source(announcements: Sequence[Announcement]) -> bool:
     """Return whether the source has said that it has more instances of the study than are here."""
     return any(one.signal is CompletionSignal.C_FIND and one.missing for one in announcements)
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionRule:
+    """When a study counts as complete.
+
+    `quiet_period`: without any signal, no instance for this long; `learned_quiet_periods` are those of the AE titles
+    that enough is known of. `settle_period`: with every association released and the needed series whole, no
+    instance for this long (scanners that open an association per image are quicker). `fetch_period`: a study whose
+    source has more of it than is here, and is being asked for the rest, waits for it no longer than this.
+    """
+
+    quiet_period: timedelta = timedelta(seconds=5)
+    settle_period: timedelta = timedelta(milliseconds=300)
+    learned_quiet_periods: Mapping[str, timedelta] = field(default_factory=dict)
+    fetch_period: timedelta = timedelta(seconds=60)
+
+    @property
+    def shortest_quiet_period(self) -> timedelta:
+        """No silence shorter than this completes anything."""
+        return min((self.quiet_period, *self.learned_quiet_periods.values()))
+
+    def quiet_signal(self, quiet: timedelta, sources: Sequence[str]) -> CompletionSignal | None:
+        """Return the signal that silence gives by now; the slowest of the sources is waited for."""
+        learned = self.learned_quiet_periods
+        if quiet < max((learned.get(one, self.quiet_period) for one in sources), default=self.quiet_period):
+            return None
+        is_learned = bool(sources) and all(one in learned for one in sources)
+        return CompletionSignal.LEARNED_QUIET_PERIOD if is_learned else CompletionSignal.QUIET_PERIOD

@@ -1,14 +1,14 @@
 """What the workflow needs from the world outside, each need as one small Protocol."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from triage.audit import AuditEvent
 from triage.circuit import Circuit
-from triage.completion import Announcement, CompletionSignal
+from triage.completion import Announcement
 from triage.errors import PermanentError, RetriableError
 from triage.findings import Analysis, ModelIdentity
 from triage.identifiers import Sha256, SopInstanceUid, StudyInstanceUid
@@ -371,32 +371,3 @@ class OriginalSender(Protocol):
             DestinationUnavailable: no association, or it ended; what was not yielded was not confirmed.
             DestinationRefused: the destination is unknown, does not know us, or takes none of them.
         """
-
-
-@dataclass(frozen=True, slots=True)
-class CompletionRule:
-    """When a study counts as complete.
-
-    `quiet_period`: without any signal, no instance for this long; `learned_quiet_periods` are those of the AE titles
-    that enough is known of. `settle_period`: with every association released and the needed series whole, no
-    instance for this long (scanners that open an association per image are quicker). `fetch_period`: a study whose
-    source has more of it than is here, and is being asked for the rest, waits for it no longer than this.
-    """
-
-    quiet_period: timedelta = timedelta(seconds=5)
-    settle_period: timedelta = timedelta(milliseconds=300)
-    learned_quiet_periods: Mapping[str, timedelta] = field(default_factory=dict)
-    fetch_period: timedelta = timedelta(seconds=60)
-
-    @property
-    def shortest_quiet_period(self) -> timedelta:
-        """No silence shorter than this completes anything."""
-        return min((self.quiet_period, *self.learned_quiet_periods.values()))
-
-    def quiet_signal(self, quiet: timedelta, sources: Sequence[str]) -> CompletionSignal | None:
-        """Return the signal that silence gives by now; the slowest of the sources is waited for."""
-        learned = self.learned_quiet_periods
-        if quiet < max((learned.get(one, self.quiet_period) for one in sources), default=self.quiet_period):
-            return None
-        is_learned = bool(sources) and all(one in learned for one in sources)
-        return CompletionSignal.LEARNED_QUIET_PERIOD if is_learned else CompletionSignal.QUIET_PERIOD

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from triage.completion import CompletionSignal, announced_completion, has_more_at_source
+from triage.completion import CompletionRule, CompletionSignal, announced_completion, has_more_at_source
 from triage.errors import (
     DestinationPaused,
     DestinationUnavailable,
@@ -20,7 +20,6 @@ from triage.ports import (
     Analyser,
     Arrivals,
     Clock,
-    CompletionRule,
     ModelOffer,
     RecordedAnalysis,
     Records,

@@ -18,7 +18,8 @@ from storage.arrivals import ArrivalRows
 from storage.database import DatabaseTransactions
 from storage.intake import IntakeRows
 from tests.builders import HEAD_CT, MODEL, FrozenClock
-from triage.ports import CompletionRule, ModelOffer
+from triage.completion import CompletionRule
+from triage.ports import ModelOffer
 from triage.priority import TargetTimes
 from triage.workflow import Receiving
 

@@ -22,7 +22,8 @@ from tests.builders import HEAD_CT, MODEL, FrozenClock
 from tests.integration.test_receiver import a_ct, encoded
 from tests.pdus import CT_IMAGE_STORAGE, EXPLICIT
 from tests.wire import requestor
-from triage.ports import CompletionRule, ModelOffer
+from triage.completion import CompletionRule
+from triage.ports import ModelOffer
 from triage.priority import TargetTimes
 from triage.workflow import Receiving
 

@@ -5,8 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from triage.completion import Announcement, CompletionSignal, announced_completion
-from triage.ports import CompletionRule
+from triage.completion import Announcement, CompletionRule, CompletionSignal, announced_completion
 
 MPPS, COMMITMENT, C_FIND = CompletionSignal.MPPS, CompletionSignal.STORAGE_COMMITMENT, CompletionSignal.C_FIND
 SETTLE = timedelta(seconds=0.3)
