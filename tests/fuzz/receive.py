@@ -68,6 +68,7 @@ class Stream:
     """A connection whose other side has said everything already; it comes in pieces of any size."""
 
     address = "127.0.0.1"
+    peer_certificate = ""
 
     def __init__(self, content: bytes, rng: random.Random) -> None:
         self._content = content
