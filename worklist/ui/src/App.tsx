@@ -4,6 +4,7 @@ import { ApiError, fetchSession, logOut } from "./api";
 import { ListPage } from "./ListPage";
 import { LoginPage } from "./LoginPage";
 import { useTheme } from "./theme";
+import { words } from "./words/language";
 
 export function App(): ReactNode {
   const [theme, nextTheme] = useTheme();
@@ -19,15 +20,15 @@ export function App(): ReactNode {
     void logOut().finally(() => (fromProvider ? window.location.assign("/api/v1/session/provider/logout") : forget()));
   }, [forget, fromProvider]);
 
-  if (session.isPending) return <p className="opening">Opening the list…</p>;
+  if (session.isPending) return <p className="opening">{words.frame.opening}</p>;
   const loggedOut = session.data === null || (session.error instanceof ApiError && session.error.status === 401);
   if (loggedOut) return <LoginPage onLogin={(opened) => queries.setQueryData(["session"], opened)} />;
   if (!session.data)
     return (
       <main className="opening" role="alert">
-        <p>The server does not answer.</p>
+        <p>{words.frame.noAnswer}</p>
         <button type="button" className="button" onClick={() => void session.refetch()}>
-          Try again
+          {words.frame.tryAgain}
         </button>
       </main>
     );

@@ -3,6 +3,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { ApiError } from "./api";
 import { App } from "./App";
+import { chosenLanguage, speak } from "./words/language";
 import "./style/colours.css";
 import "./style/controls.css";
 import "./style/bars.css";
@@ -24,7 +25,7 @@ const queries = new QueryClient({
 });
 
 const place = document.getElementById("page");
-if (place)
+function render(place: HTMLElement): void {
   createRoot(place).render(
     <StrictMode>
       <QueryClientProvider client={queries}>
@@ -32,3 +33,6 @@ if (place)
       </QueryClientProvider>
     </StrictMode>,
   );
+}
+
+if (place) void speak(chosenLanguage()).then(() => render(place));

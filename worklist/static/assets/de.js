@@ -1,0 +1,1 @@
+var e={frame:{opening:`Die Liste wird geöffnet …`,noAnswer:`Der Server antwortet nicht.`,tryAgain:`Noch einmal versuchen`}};export{e as de};
