@@ -3,7 +3,8 @@
 import type { ReactNode } from "react";
 import type { AiState, Finding, StudyRow } from "./api";
 import { FailedIcon, FlagIcon, NoFlagIcon, NotAnalysedIcon, WaitIcon } from "./icons";
-import { NOT_A_DIAGNOSIS, aiWords, capitalised, findingWords, isAnswered, isOfEarlierImages, leadingFinding, probability } from "./words";
+import { aiWords, findingWords, isAnswered, isOfEarlierImages, leadingFinding, probability, reasonWords } from "./words";
+import { words } from "./words/language";
 
 const ICONS: Record<AiState, () => ReactNode> = {
   analysed_flagged: FlagIcon,
@@ -31,18 +32,18 @@ export function AiStatement({ row }: { row: StudyRow }): ReactNode {
           {finding && (
             <span className={finding.flagged ? "ai-finding" : "ai-finding muted"}>
               {findingWords(finding)}
-              {others > 0 && `, ${others} more flagged`}
+              {others > 0 && words.list.moreFlagged(others)}
             </span>
           )}
           <span className="second">
-            {row.models.join(", ")} · <span className="disclaimer">{NOT_A_DIAGNOSIS}</span>
-            {isOfEarlierImages(row) && ", of earlier images"}
+            {row.models.join(", ")} · <span className="disclaimer">{words.frame.notADiagnosis}</span>
+            {isOfEarlierImages(row) && words.list.ofEarlierImages}
           </span>
         </>
       ) : (
         <>
-          <span className="second">No AI result</span>
-          <span className="second clamped ai-why">{capitalised(row.reason)}</span>
+          <span className="second">{words.list.noResult}</span>
+          <span className="second clamped ai-why">{reasonWords(row)}</span>
         </>
       )}
     </>
@@ -60,7 +61,7 @@ export function Score({ finding }: { finding: Finding }): ReactNode {
         <rect className="meter-mark" x={44 * finding.threshold - 0.75} y="0" width="1.5" height="10" />
       </svg>
       <span>
-        {value} <span className="score-flags">flags at {threshold}</span>
+        {value} <span className="score-flags">{words.list.flagsAt(threshold)}</span>
       </span>
     </span>
   );

@@ -4,7 +4,8 @@ import { ApiError, handleIncident, type Incident, type IncidentKind, type Incide
 import { useNow } from "./clock";
 import { FailedIcon } from "./icons";
 import { Panel } from "./Panel";
-import { INCIDENT_WORDS, capitalised, clockTime } from "./words";
+import { capitalised, clockTime } from "./words";
+import { words } from "./words/language";
 
 interface Props {
   incidents: UseQueryResult<Incidents>;
@@ -17,9 +18,9 @@ interface Props {
 export function AttentionPanel({ incidents, handles, onHandled, onOpen, onClose }: Props): ReactNode {
   const found = incidents.data?.incidents ?? [];
   return (
-    <Panel title="Needs attention" onClose={onClose}>
+    <Panel title={words.system.needsAttention} onClose={onClose}>
       {incidents.error instanceof ApiError && <p role="alert">{capitalised(incidents.error.message)}.</p>}
-      {incidents.data && found.length === 0 && <p className="muted">Nothing needs attention.</p>}
+      {incidents.data && found.length === 0 && <p className="muted">{words.system.nothingNeeds}</p>}
       {incidents.data && <Counts counts={incidents.data.counts} />}
       <ul className="incidents">
         {found.map((incident) => (
@@ -31,8 +32,8 @@ export function AttentionPanel({ incidents, handles, onHandled, onOpen, onClose 
 }
 
 function Counts({ counts }: { counts: Incidents["counts"] }): ReactNode {
-  const kinds = (Object.keys(INCIDENT_WORDS) as IncidentKind[]).filter((kind) => counts[kind]);
-  return <p className="muted">{kinds.map((kind) => `${INCIDENT_WORDS[kind]}: ${counts[kind]}`).join(" · ")}</p>;
+  const kinds = (Object.keys(words.system.incidents) as IncidentKind[]).filter((kind) => counts[kind]);
+  return <p className="muted">{kinds.map((kind) => `${words.system.incidents[kind]}: ${counts[kind]}`).join(" · ")}</p>;
 }
 
 interface ItemProps extends Pick<Props, "handles" | "onHandled" | "onOpen"> {
@@ -44,36 +45,36 @@ function IncidentItem({ incident, handles, onHandled, onOpen }: ItemProps): Reac
   const [error, setError] = useState("");
   const handle = (act: "acknowledged" | "closed"): void => {
     handleIncident(incident.key, act).then(onHandled, (reason: unknown) =>
-      setError(reason instanceof ApiError ? capitalised(reason.message) : "The server does not answer"),
+      setError(reason instanceof ApiError ? capitalised(reason.message) : words.system.noAnswer),
     );
   };
   const uid = incident.study_instance_uid;
   return (
     <li className="card">
       <p className="card-title">
-        <FailedIcon /> {INCIDENT_WORDS[incident.kind]}
+        <FailedIcon /> {words.system.incidents[incident.kind]}
         <span className="muted"> {clockTime(incident.at, now)}</span>
       </p>
-      <p>{capitalised(incident.reason) || "No reason was given."}</p>
+      <p>{capitalised(incident.reason) || words.system.noReason}</p>
       <p className="second mono">
-        {[incident.origin, incident.sop_instance_uid && `object ${incident.sop_instance_uid}`].filter(Boolean).join(" · ")}
+        {[incident.origin, incident.sop_instance_uid && words.system.object(incident.sop_instance_uid)].filter(Boolean).join(" · ")}
       </p>
-      {incident.handled && <p className="second">Seen by {incident.handled_by}, still open.</p>}
+      {incident.handled && <p className="second">{words.system.seenBy(incident.handled_by)}</p>}
       {error && <p role="alert">{error}.</p>}
       <p className="card-acts">
         {uid && (
           <button type="button" className="button" onClick={() => onOpen(uid)}>
-            Open the study
+            {words.system.openStudy}
           </button>
         )}
         {handles && !incident.handled && (
           <button type="button" className="button" onClick={() => handle("acknowledged")}>
-            Acknowledge
+            {words.system.acknowledge}
           </button>
         )}
         {handles && (
           <button type="button" className="button" onClick={() => handle("closed")}>
-            Close
+            {words.frame.close}
           </button>
         )}
       </p>

@@ -3,6 +3,7 @@ import type { ReactNode } from "react";
 import { ApiError, fetchAudit, type AuditEvent } from "./api";
 import { useNow } from "./clock";
 import { capitalised, clockTime } from "./words";
+import { words } from "./words/language";
 
 /** The chain of events, newest first. */
 export function AuditTable(): ReactNode {
@@ -14,21 +15,19 @@ export function AuditTable(): ReactNode {
   });
   const events = audit.data?.pages.flatMap((page) => page.events) ?? [];
   return (
-    <div className="scroller" tabIndex={0} role="region" aria-label="Audit">
-      {audit.error && <p role="alert">{audit.error instanceof ApiError ? capitalised(audit.error.message) : "No answer."}</p>}
+    <div className="scroller" tabIndex={0} role="region" aria-label={words.system.audit}>
+      {audit.error && <p role="alert">{audit.error instanceof ApiError ? capitalised(audit.error.message) : words.frame.noAnswer}</p>}
       <table className="worklist audit">
         <caption className="muted">
-          Every login, view and act, newest first. Each event seals the one before it; “acuity audit verify” checks that none
-          was changed.
+          {words.system.auditCaption}
         </caption>
         <thead>
           <tr>
-            <th scope="col">Event</th>
-            <th scope="col">When</th>
-            <th scope="col">Who</th>
-            <th scope="col">What</th>
-            <th scope="col">Study</th>
-            <th scope="col">Details</th>
+            {words.system.auditColumns.map((name) => (
+              <th key={name} scope="col">
+                {name}
+              </th>
+            ))}
           </tr>
         </thead>
         <tbody>
@@ -39,7 +38,7 @@ export function AuditTable(): ReactNode {
       </table>
       {audit.hasNextPage && (
         <button type="button" className="button more" onClick={() => void audit.fetchNextPage()}>
-          Show earlier events
+          {words.system.earlier}
         </button>
       )}
     </div>
@@ -58,8 +57,8 @@ function EventRow({ event }: { event: AuditEvent }): ReactNode {
         <span className="second">{event.role}</span>
       </td>
       <td className={event.succeeded ? "" : "over"}>
-        {capitalised(event.action.replaceAll("_", " "))}
-        {!event.succeeded && " (not allowed)"}
+        {capitalised(words.system.actions[event.action] ?? event.action.replaceAll("_", " "))}
+        {!event.succeeded && words.system.notAllowed}
       </td>
       <td className="mono">{event.study_instance_uid ?? ""}</td>
       <td className="mono second">{details.join(", ")}</td>

@@ -4,13 +4,9 @@ import { useState, type FormEvent, type ReactNode } from "react";
 import { Button, Dialog, Heading, Modal, ModalOverlay } from "react-aria-components";
 import { ApiError, breakGlass, type Session } from "./api";
 import { capitalised } from "./words";
+import { words } from "./words/language";
 
-const CAUSES: [string, string][] = [
-  ["emergency", "Emergency"],
-  ["cover", "I cover for the other site"],
-  ["second_opinion", "Second opinion that was asked for"],
-  ["other", "Another reason, in words"],
-];
+const CAUSES = ["emergency", "cover", "second_opinion", "other"] as const;
 
 interface Props {
   session: Session;
@@ -25,7 +21,7 @@ export function BreakGlassButton({ session, uid, onOpened }: Props): ReactNode {
   return (
     <>
       <Button className={uid ? "button button-main" : "button"} onPress={() => setOpen(true)}>
-        {uid ? "Open in an emergency…" : "Other site…"}
+        {uid ? words.work.inEmergency : words.work.otherSite}
       </Button>
       {isOpen && (
         <BreakGlassDialog
@@ -62,7 +58,7 @@ function BreakGlassDialog({ uid, sites, onClose, onOpened }: DialogProps): React
     void breakGlass(uid ?? String(form.get("asked")).trim(), cause, String(form.get("note")))
       .then((opening) => onOpened(opening.study_instance_uid))
       .catch((reason: unknown) => {
-        setError(reason instanceof ApiError ? reason.message : "the server does not answer");
+        setError(reason instanceof ApiError ? reason.message : words.system.noAnswer);
         setBusy(false);
       });
   };
@@ -70,38 +66,37 @@ function BreakGlassDialog({ uid, sites, onClose, onOpened }: DialogProps): React
     <ModalOverlay className="overlay" isOpen onOpenChange={(open) => !open && onClose()} isDismissable>
       <Modal className="modal">
         <Dialog className="dialog">
-          <Heading slot="title">Open a study of another site</Heading>
+          <Heading slot="title">{words.work.openOther}</Heading>
           <p>
-            You see the studies of {sites.filter(Boolean).join(", ") || "no site"}. A study of another site opens for you alone and
-            for a few hours. Who opened it, when and why is kept, and the auditor reads it.
+            {words.work.whatGlassMeans(sites.filter(Boolean).join(", "))}
           </p>
           <form className="form" onSubmit={submit}>
             {uid === undefined && (
               <label>
-                Accession number or Study Instance UID
+                {words.work.accessionOrUid}
                 <input name="asked" required maxLength={64} autoComplete="off" spellCheck={false} autoFocus />
               </label>
             )}
             <fieldset className="choices">
-              <legend>Reason</legend>
-              {CAUSES.map(([name, words]) => (
+              <legend>{words.work.reason}</legend>
+              {CAUSES.map((name) => (
                 <label key={name} className="choice-line">
                   <input type="radio" name="cause" checked={cause === name} onChange={() => setCause(name)} />
-                  {words}
+                  {words.work.causes[name]}
                 </label>
               ))}
             </fieldset>
             <label>
-              {cause === "other" ? "In words" : "In words, if you like"}
+              {cause === "other" ? words.work.inWords : words.work.inWordsIfYouLike}
               <input name="note" required={cause === "other"} maxLength={500} autoComplete="off" />
             </label>
             {error && <p role="alert">{capitalised(error)}.</p>}
             <div className="form-end">
               <button type="submit" className="button button-main" disabled={isBusy}>
-                Open the study
+                {words.work.openStudy}
               </button>
               <Button className="button button-quiet" onPress={onClose}>
-                Cancel
+                {words.frame.cancel}
               </Button>
             </div>
           </form>

@@ -5,6 +5,7 @@ import { useEffect, useRef, useState, type ReactNode } from "react";
 import { Button } from "react-aria-components";
 import { fetchWorklist, type Wanted } from "./api";
 import { BellIcon } from "./icons";
+import { words } from "./words/language";
 
 const KEPT_AS = "acuity-bell";
 const OPEN_CRITICAL: Wanted = {
@@ -29,10 +30,10 @@ export function CriticalBell(): ReactNode {
     <Button
       className="button button-quiet"
       aria-pressed={isOn}
-      aria-label={`Notify me of critical studies: ${isOn ? "on" : "off"}`}
+      aria-label={words.frame.notifyMe(isOn)}
       onPress={press}
     >
-      <BellIcon isOn={isOn} /> {isOn ? "On" : "Off"}
+      <BellIcon isOn={isOn} /> {words.frame.notices(isOn)}
     </Button>
   );
 }
@@ -58,8 +59,8 @@ function useNews(isOn: boolean): void {
 }
 
 function tell(fresh: number): void {
-  const title = fresh === 1 ? "Critical study on the list" : `${fresh} critical studies on the list`;
-  const said = new Notification(title, { body: "Open Acuity to see it.", tag: "acuity-critical" });
+  const title = words.frame.newCritical(fresh);
+  const said = new Notification(title, { body: words.frame.openToSee, tag: "acuity-critical" });
   said.onclick = () => {
     window.focus();
     said.close();

@@ -2,7 +2,8 @@ import type { ReactNode } from "react";
 import type { Session } from "./api";
 import { useNow } from "./clock";
 import type { Liveness } from "./events";
-import { RESEARCH_ONLY, clockTime, duration } from "./words";
+import { clockTime, duration } from "./words";
+import { words } from "./words/language";
 
 interface Props {
   liveness: Liveness;
@@ -22,7 +23,7 @@ export function Footer({ liveness, updatedAt, failed, session, banner, children 
       <ExpiryBanner session={session} />
       {banner}
       <div className="foot-line">
-        <p>{RESEARCH_ONLY}</p>
+        <p>{words.frame.researchOnly}</p>
         {children}
       </div>
     </footer>
@@ -35,11 +36,8 @@ function StaleBanner({ liveness, updatedAt, failed }: Omit<Props, "session" | "b
   const since = updatedAt ? clockTime(new Date(updatedAt).toISOString(), now) : "";
   return (
     <p className="stale" role="alert">
-      <strong>{failed ? "Out of date." : "Live updates are interrupted."}</strong>{" "}
-      {failed
-        ? `This is the list as of ${since || "an unknown time"}. New studies may be missing; look into PACS as well.`
-        : "The list is asked for every 5 seconds instead."}{" "}
-      Trying again by itself.
+      <strong>{failed ? words.frame.outOfDate : words.frame.interrupted}</strong>{" "}
+      {failed ? words.frame.listAsOf(since) : words.frame.askedInstead} {words.frame.triesAgain}
     </p>
   );
 }
@@ -51,7 +49,7 @@ function ExpiryBanner({ session }: { session: Session }): ReactNode {
   if (left > ENDS_SOON_S || left < 0) return null;
   return (
     <p className="stale" role="status">
-      Your login ends in {duration(left)}. Log out and in again to go on.
+      {words.frame.loginEnds(duration(left))}
     </p>
   );
 }

@@ -16,9 +16,10 @@ import { StudyPanel } from "./StudyPanel";
 import { AlarmBanner } from "./surveillance/AlarmBanner";
 import type { Theme } from "./theme";
 import { FilterBar, TopBar } from "./Toolbar";
-import { useLetterKeys, useListKeys } from "./keys";
+import { useListKeys } from "./keys";
 import { NoticeBar } from "./NoticeBar";
 import { useWork } from "./work";
+import { words } from "./words/language";
 import { Worklist, type WorklistHandle } from "./Worklist";
 
 // The list must be quick; the pages of the quality manager come when they are opened.
@@ -89,10 +90,8 @@ export function ListPage({ session, theme, onTheme, onLogout, onExpired }: Props
     list.current?.focusCurrent();
   }, [changeView]);
   const work = useWork({ session, refresh, rows, openStudy: view.study, list, onMoved: stable.applyNext });
-  const [lettersAreOn, setLetters] = useLetterKeys();
   useListKeys({
     list,
-    lettersAreOn,
     onWork: work.start,
     onOpenElsewhere: work.openElsewhere,
     panelIsOpen: Boolean(view.study || view.panel),
@@ -139,7 +138,7 @@ export function ListPage({ session, theme, onTheme, onLogout, onExpired }: Props
         {view.panel === "admin" && session.permissions.includes("see_operations") ? (
           <AdminPage replays={session.permissions.includes("handle_incidents")} />
         ) : view.panel === "surveillance" && session.permissions.includes("see_alarms") ? (
-          <Suspense fallback={<p className="opening">Opening…</p>}>
+          <Suspense fallback={<p className="opening">{words.frame.openingPage}</p>}>
             <SurveillancePage
               alarm={Number(view.alarm)}
               handles={session.permissions.includes("handle_alarms")}
@@ -148,7 +147,7 @@ export function ListPage({ session, theme, onTheme, onLogout, onExpired }: Props
             />
           </Suspense>
         ) : view.panel === "validation" && session.permissions.includes("see_validations") ? (
-          <Suspense fallback={<p className="opening">Opening…</p>}>
+          <Suspense fallback={<p className="opening">{words.frame.openingPage}</p>}>
             <ValidationPage />
           </Suspense>
         ) : view.panel === "audit" || !seesList ? (
@@ -197,8 +196,6 @@ export function ListPage({ session, theme, onTheme, onLogout, onExpired }: Props
       </Footer>
       <HelpDialog
         isOpen={helpIsOpen}
-        lettersAreOn={lettersAreOn}
-        onLetters={setLetters}
         onClose={() => setHelpOpen(false)}
       />
       {work.dialog}
@@ -226,7 +223,7 @@ function sitesOf(rows: StudyRow[] | undefined): string[] {
 function useTitle(rows: StudyRow[]): void {
   const critical = rows.filter((row) => row.band === "CRITICAL").length;
   useEffect(() => {
-    document.title = critical ? `${critical} critical · Acuity` : "Acuity";
+    document.title = critical ? `${words.list.critical(critical)} · Acuity` : "Acuity";
   }, [critical]);
 }
 

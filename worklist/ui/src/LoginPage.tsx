@@ -1,7 +1,8 @@
 import { useState, type FormEvent, type ReactNode } from "react";
 import { ApiError, logIn, type Session } from "./api";
+import { LanguageChoice } from "./LanguageChoice";
 import { ProviderLink } from "./ProviderLink";
-import { RESEARCH_ONLY } from "./words";
+import { words } from "./words/language";
 
 export function LoginPage({ onLogin }: { onLogin: (session: Session) => void }): ReactNode {
   const [error, setError] = useState("");
@@ -15,7 +16,7 @@ export function LoginPage({ onLogin }: { onLogin: (session: Session) => void }):
     try {
       onLogin(await logIn(String(form.get("name")), String(form.get("password"))));
     } catch (reason) {
-      setError(reason instanceof ApiError ? reason.message : "The server does not answer. Try again.");
+      setError(reason instanceof ApiError ? reason.message : words.frame.noAnswerTryAgain);
     } finally {
       setBusy(false);
     }
@@ -25,14 +26,14 @@ export function LoginPage({ onLogin }: { onLogin: (session: Session) => void }):
     <main className="login">
       <form className="login-card" onSubmit={(event) => void submit(event)}>
         <h1>Acuity</h1>
-        <p className="muted">Log in to see who is due first.</p>
+        <p className="muted">{words.frame.logInToSee}</p>
         <ProviderLink />
         <label>
-          Name
+          {words.frame.name}
           <input name="name" autoComplete="username" autoCapitalize="none" spellCheck={false} required autoFocus />
         </label>
         <label>
-          Password
+          {words.frame.password}
           <input name="password" type="password" autoComplete="current-password" required />
         </label>
         {error && (
@@ -41,10 +42,11 @@ export function LoginPage({ onLogin }: { onLogin: (session: Session) => void }):
           </p>
         )}
         <button type="submit" className="button button-main" disabled={isBusy}>
-          {isBusy ? "Logging in…" : "Log in"}
+          {isBusy ? words.frame.loggingIn : words.frame.logIn}
         </button>
       </form>
-      <p className="login-foot">{RESEARCH_ONLY}</p>
+      <p className="login-foot">{words.frame.researchOnly}</p>
+      <LanguageChoice />
     </main>
   );
 }

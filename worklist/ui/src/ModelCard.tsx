@@ -3,6 +3,7 @@ import type { ReactNode } from "react";
 import { Button, Dialog, Heading, Modal, ModalOverlay } from "react-aria-components";
 import { fetchCard, type InstalledModel } from "./api";
 import { capitalised } from "./words";
+import { words } from "./words/language";
 
 /** The card as its author wrote it: text, never markup of ours. */
 export function ModelCard({ model, onClose }: { model: InstalledModel; onClose: () => void }): ReactNode {
@@ -15,9 +16,9 @@ export function ModelCard({ model, onClose }: { model: InstalledModel; onClose: 
             {model.name} {model.version}
           </Heading>
           {card.error && <p role="alert">{capitalised(card.error.message)}.</p>}
-          <pre className="model-card">{card.data ?? (card.isPending ? "Loading…" : "")}</pre>
+          <pre className="model-card">{card.data ?? (card.isPending ? words.frame.loading : "")}</pre>
           <Button className="button" onPress={onClose}>
-            Close
+            {words.frame.close}
           </Button>
         </Dialog>
       </Modal>

@@ -2,6 +2,8 @@ import type { ReactNode } from "react";
 import { Button } from "react-aria-components";
 import type { Notice } from "./acts";
 import { CloseIcon } from "./icons";
+import { KeySign } from "./KeySign";
+import { words } from "./words/language";
 
 interface Props {
   notice: Notice | null;
@@ -18,10 +20,10 @@ export function NoticeBar({ notice, onUndo, onForget }: Props): ReactNode {
           <span>{notice.words}</span>
           {notice.act && (
             <Button className="button" onPress={onUndo}>
-              Undo <kbd>u</kbd>
+              {words.frame.undo} <KeySign of="undo" />
             </Button>
           )}
-          <Button className="button button-quiet button-icon" onPress={onForget} aria-label="Close the notice">
+          <Button className="button button-quiet button-icon" onPress={onForget} aria-label={words.frame.closeNotice}>
             <CloseIcon />
           </Button>
         </p>

@@ -1,6 +1,7 @@
 import { useEffect, useRef, type ReactNode } from "react";
 import { Button } from "react-aria-components";
 import { CloseIcon } from "./icons";
+import { words } from "./words/language";
 
 interface Props {
   title: string;
@@ -26,13 +27,13 @@ export function Panel({ title, subtitle, media, onClose, children }: Props): Rea
           </h2>
           {subtitle}
         </div>
-        <Button className="button button-quiet button-icon" onPress={onClose} aria-label="Close (Esc)">
+        <Button className="button button-quiet button-icon" onPress={onClose} aria-label={words.frame.closeByEscape}>
           <CloseIcon />
         </Button>
       </header>
       <div className="panel-parts">
         {media}
-        <div className="panel-body" tabIndex={0} role="group" aria-label={`${title}: content`}>
+        <div className="panel-body" tabIndex={0} role="group" aria-label={words.frame.contentOf(title)}>
           {children}
         </div>
       </div>

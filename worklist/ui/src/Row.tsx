@@ -3,7 +3,8 @@ import type { StudyRow } from "./api";
 import { AiStatement } from "./AiStatement";
 import { useNow } from "./clock";
 import { BandIcon, DoneIcon, OverdueIcon, PersonIcon, Spinner } from "./icons";
-import { BAND_WORDS, capitalised, clockTime, counted, duration, withoutSimulated } from "./words";
+import { clockTime, duration, reasonWords, withoutSimulated } from "./words";
+import { words } from "./words/language";
 
 interface Props {
   row: StudyRow;
@@ -37,21 +38,21 @@ export const Row = memo(function Row({ row, place, isStop, isOpen, isGone, me, o
       </td>
       <td role="gridcell" className="col-band">
         <span className={`band band-${row.band.toLowerCase()}`}>
-          <BandIcon band={row.band} /> {BAND_WORDS[row.band]}
+          <BandIcon band={row.band} /> {words.list.bands[row.band]}
         </span>
-        <span className="second">{row.order_priority ? `Order: ${row.order_priority}` : "Order: none"}</span>
-        {row.work.override && <span className="second">by {row.work.override.author}</span>}
+        <span className="second">{words.list.order(row.order_priority)}</span>
+        {row.work.override && <span className="second">{words.list.by(row.work.override.author)}</span>}
       </td>
       <td role="gridcell" className="col-why">
         <span className="clamped" title={row.reason}>
-          {capitalised(row.reason)}
+          {reasonWords(row)}
         </span>
       </td>
       <td role="gridcell" className="col-ai">
         <AiStatement row={row} />
       </td>
       <td role="gridcell" className="col-patient">
-        <span className="first">{row.patient.name || "No name"}</span>
+        <span className="first">{row.patient.name || words.list.noName}</span>
         <span className="second">{patientLine(row)}</span>
         <span className="second compact">{[...row.modalities, ...row.body_parts].join(" ")}</span>
         <span className="compact">
@@ -60,15 +61,15 @@ export const Row = memo(function Row({ row, place, isStop, isOpen, isGone, me, o
       </td>
       <td role="gridcell" className="col-study">
         <span className="first">
-          {[...row.modalities, ...row.body_parts].join(" ") || "No images yet"}
+          {[...row.modalities, ...row.body_parts].join(" ") || words.list.noImages}
         </span>
-        <span className="second clamped">{withoutSimulated(row.description) || "No description"}</span>
-        {row.simulated && <span className="badge">SIMULATED</span>}
+        <span className="second clamped">{withoutSimulated(row.description) || words.list.noDescription}</span>
+        {row.simulated && <span className="badge">{words.list.simulated}</span>}
       </td>
       <td role="gridcell" className="col-received">
         <Received row={row} />
       </td>
-      <td role="gridcell" className="col-reader">{isGone ? <span className="second">No longer in this list</span> : <Reader row={row} me={me} />}</td>
+      <td role="gridcell" className="col-reader">{isGone ? <span className="second">{words.list.noLongerHere}</span> : <Reader row={row} me={me} />}</td>
     </tr>
   );
 });
@@ -84,13 +85,13 @@ export function DueIn({ deadline }: { deadline: string }): ReactNode {
   if (seconds >= 0)
     return (
       <span className="due">
-        <span className="due-word">due in</span> <span className="due-time">{duration(seconds)}</span>
+        <span className="due-word">{words.list.dueIn}</span> <span className="due-time">{duration(seconds)}</span>
       </span>
     );
   return (
     <span className="due due-over">
       <span className="due-word">
-        <OverdueIcon /> over by
+        <OverdueIcon /> {words.list.overBy}
       </span>{" "}
       <span className="due-time">{duration(seconds)}</span>
     </span>
@@ -99,13 +100,13 @@ export function DueIn({ deadline }: { deadline: string }): ReactNode {
 
 function Received({ row }: { row: StudyRow }): ReactNode {
   const now = useNow();
-  const images = counted(row.instances, "image", "images");
+  const images = words.list.images(row.instances);
   return (
     <>
       <span className="first">{clockTime(row.received_at, now)}</span>
       {row.status === "RECEIVING" ? (
         <span className="second receiving">
-          <Spinner /> receiving, {images}
+          <Spinner /> {words.list.receiving(images)}
         </span>
       ) : (
         <span className="second">{images}</span>
@@ -122,18 +123,18 @@ function Reader({ row, me }: { row: StudyRow; me: string }): ReactNode {
     return (
       <>
         <span className={claim.reader === me ? "first reader reader-me" : "first reader"}>
-          <PersonIcon /> {claim.reader === me ? "You" : claim.reader}
+          <PersonIcon /> {claim.reader === me ? words.list.you : claim.reader}
         </span>
-        <span className="second">{left} min left</span>
+        <span className="second">{words.list.minutesLeft(left)}</span>
       </>
     );
   if (closing)
     return (
       <>
         <span className="first">
-          <DoneIcon /> {row.is_open ? "Open again" : "Read"}
+          <DoneIcon /> {row.is_open ? words.list.openAgain : words.list.read}
         </span>
-        <span className="second">{closing.reader === me ? "by you" : `by ${closing.reader}`}</span>
+        <span className="second">{closing.reader === me ? words.list.byYou : words.list.by(closing.reader)}</span>
       </>
     );
   return null;

@@ -7,6 +7,7 @@ import { ApiError, fetchViews, forgetView, keepView } from "./api";
 import { NOTHING_NARROWED, isNarrowed, type View } from "./filters";
 import { ChevronIcon, CloseIcon } from "./icons";
 import { capitalised } from "./words";
+import { words } from "./words/language";
 
 interface Props {
   view: View;
@@ -25,7 +26,7 @@ export function SavedViewsMenu({ view, onView }: Props): ReactNode {
     setError("");
     void done
       .then(() => queries.invalidateQueries({ queryKey: ["views"] }))
-      .catch((reason: unknown) => setError(reason instanceof ApiError ? reason.message : "the server does not answer"));
+      .catch((reason: unknown) => setError(reason instanceof ApiError ? reason.message : words.system.noAnswer));
   };
   const keep = (event: FormEvent<HTMLFormElement>): void => {
     event.preventDefault();
@@ -39,13 +40,13 @@ export function SavedViewsMenu({ view, onView }: Props): ReactNode {
   return (
     <DialogTrigger>
       <Button className="button">
-        Views <ChevronIcon />
+        {words.list.views} <ChevronIcon />
       </Button>
       <Popover className="popover">
-        <Dialog className="views" aria-label="Saved views">
+        <Dialog className="views" aria-label={words.list.savedViews}>
           {({ close }) => (
             <>
-              {kept.length === 0 && <p className="muted">No view is kept yet.</p>}
+              {kept.length === 0 && <p className="muted">{words.list.noView}</p>}
               <ul>
                 {kept.map(([name, filters]) => (
                   <li key={name}>
@@ -61,7 +62,7 @@ export function SavedViewsMenu({ view, onView }: Props): ReactNode {
                     </Button>
                     <Button
                       className="button button-quiet button-icon"
-                      aria-label={`Remove the view ${name}`}
+                      aria-label={words.list.removeView(name)}
                       onPress={() => change(forgetView(name))}
                     >
                       <CloseIcon />
@@ -72,15 +73,15 @@ export function SavedViewsMenu({ view, onView }: Props): ReactNode {
               {isNarrowed(view) ? (
                 <form className="form" onSubmit={keep}>
                   <label>
-                    Keep these filters as
+                    {words.list.keepFiltersAs}
                     <input name="name" maxLength={60} pattern="[^\/]+" required autoComplete="off" />
                   </label>
                   <button type="submit" className="button">
-                    Keep
+                    {words.list.keep}
                   </button>
                 </form>
               ) : (
-                <p className="muted">Choose filters to keep them under a name.</p>
+                <p className="muted">{words.list.chooseFilters}</p>
               )}
               {error && <p role="alert">{capitalised(error)}.</p>}
             </>

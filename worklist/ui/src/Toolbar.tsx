@@ -22,7 +22,9 @@ import { SEARCH_ID } from "./keys";
 import type { Waiting } from "./order";
 import { SavedViewsMenu } from "./SavedViewsMenu";
 import type { Theme } from "./theme";
-import { AI_WORDS, BAND_WORDS, counted } from "./words";
+import { KeySign } from "./KeySign";
+import { useKeymap } from "./keymap";
+import { words } from "./words/language";
 
 interface TopBarProps {
   session: Session;
@@ -38,13 +40,11 @@ interface TopBarProps {
   onLogout: () => void;
 }
 
-const THEME_WORDS: Record<Theme, string> = { system: "Auto", dark: "Dark", light: "Light" };
-
 export function TopBar(props: TopBarProps): ReactNode {
   return (
     <header className="topbar">
       <h1 className="brand">
-        Acuity <span className="brand-sub">Reading list</span>
+        Acuity <span className="brand-sub">{words.frame.readingList}</span>
       </h1>
       <Search onSearch={props.onSearch} onDone={props.onSearchDone} />
       <div className="topbar-end">
@@ -56,7 +56,7 @@ export function TopBar(props: TopBarProps): ReactNode {
             aria-expanded={props.openPanel === "attention"}
             onPress={() => props.onPanel("attention")}
           >
-            Attention <span className="count">{props.attention}</span>
+            {words.frame.attention} <span className="count">{props.attention}</span>
           </Button>
         )}
         {props.session.permissions.includes("see_alarms") && (
@@ -65,7 +65,7 @@ export function TopBar(props: TopBarProps): ReactNode {
             aria-expanded={props.openPanel === "surveillance"}
             onPress={() => props.onPanel("surveillance")}
           >
-            Surveillance
+            {words.frame.surveillance}
           </Button>
         )}
         {props.session.permissions.includes("see_validations") && (
@@ -74,7 +74,7 @@ export function TopBar(props: TopBarProps): ReactNode {
             aria-expanded={props.openPanel === "validation"}
             onPress={() => props.onPanel("validation")}
           >
-            Validation
+            {words.frame.validation}
           </Button>
         )}
         {props.session.permissions.includes("see_operations") && (
@@ -83,7 +83,7 @@ export function TopBar(props: TopBarProps): ReactNode {
             aria-expanded={props.openPanel === "admin"}
             onPress={() => props.onPanel("admin")}
           >
-            System
+            {words.frame.system}
           </Button>
         )}
         {props.session.permissions.includes("see_audit") && (
@@ -92,17 +92,17 @@ export function TopBar(props: TopBarProps): ReactNode {
             aria-expanded={props.openPanel === "audit"}
             onPress={() => props.onPanel("audit")}
           >
-            Audit
+            {words.frame.audit}
           </Button>
         )}
-        <Button className="button button-quiet" onPress={props.onTheme} aria-label={`Colours: ${THEME_WORDS[props.theme]}`}>
-          {THEME_WORDS[props.theme]}
+        <Button className="button button-quiet" onPress={props.onTheme} aria-label={words.frame.colours(words.frame.themes[props.theme])}>
+          {words.frame.themes[props.theme]}
         </Button>
-        <Button className="button button-quiet" onPress={props.onHelp} aria-label="? Help and keys">
+        <Button className="button button-quiet" onPress={props.onHelp} aria-label={`? ${words.frame.help}`}>
           ?
         </Button>
         <Button className="button button-quiet" onPress={props.onLogout}>
-          {props.session.name} · Log out
+          {props.session.name} · {words.frame.logOut}
         </Button>
       </div>
     </header>
@@ -113,6 +113,7 @@ const SEARCH_PAUSE_MS = 250;
 
 function Search({ onSearch, onDone }: { onSearch: (text: string) => void; onDone: () => void }): ReactNode {
   const [text, setText] = useState("");
+  const { keys, isOn } = useKeymap();
   useEffect(() => {
     const timer = window.setTimeout(() => onSearch(text.trim()), text ? SEARCH_PAUSE_MS : 0);
     return () => window.clearTimeout(timer);
@@ -120,7 +121,7 @@ function Search({ onSearch, onDone }: { onSearch: (text: string) => void; onDone
   return (
     <SearchField
       className="search"
-      aria-label="Search name, ID, accession or description"
+      aria-label={words.list.search}
       value={text}
       onChange={setText}
       onSubmit={onDone}
@@ -129,9 +130,9 @@ function Search({ onSearch, onDone }: { onSearch: (text: string) => void; onDone
       }}
     >
       <SearchIcon />
-      <Input id={SEARCH_ID} placeholder="Search name, ID, accession…  /" autoComplete="off" spellCheck={false} />
+      <Input id={SEARCH_ID} placeholder={`${words.list.searchShort}${isOn ? `  ${keys.search}` : ""}`} autoComplete="off" spellCheck={false} />
       {text && (
-        <Button className="search-clear" aria-label="Clear the search">
+        <Button className="search-clear" aria-label={words.list.clearSearch}>
           <CloseIcon />
         </Button>
       )}
@@ -139,18 +140,11 @@ function Search({ onSearch, onDone }: { onSearch: (text: string) => void; onDone
   );
 }
 
-const LIVE_WORDS: Record<Liveness, string> = {
-  connecting: "Connecting",
-  live: "Live",
-  late: "Not live",
-  lost: "Not live",
-};
-
 function LiveSign({ liveness }: { liveness: Liveness }): ReactNode {
   return (
-    <span className={`live live-${liveness}`} role="status" aria-label={`Updates: ${LIVE_WORDS[liveness]}`}>
+    <span className={`live live-${liveness}`} role="status" aria-label={words.frame.updates(words.frame.liveness[liveness])}>
       <span className="live-dot" aria-hidden="true" />
-      {LIVE_WORDS[liveness]}
+      {words.frame.liveness[liveness]}
     </span>
   );
 }
@@ -175,48 +169,48 @@ export function FilterBar(props: FilterBarProps): ReactNode {
   const { view, me, sites, onView, waiting, onApply, shown, total, hasSearch } = props;
   const isFiltered = isNarrowed(view);
   return (
-    <div className="filterbar" role="region" aria-label="Filters">
+    <div className="filterbar" role="region" aria-label={words.list.filters}>
       <ToggleButtonGroup
-        aria-label="Band"
+        aria-label={words.list.band}
         className="toggles"
         selectedKeys={view.band ? [view.band] : []}
         onSelectionChange={(keys: Set<Key>) => onView({ band: String([...keys][0] ?? "") })}
       >
         {BANDS.map((band) => (
           <ToggleButton key={band} id={band} className={`toggle band-${band.toLowerCase()}`}>
-            <BandIcon band={band} /> {BAND_WORDS[band]}
+            <BandIcon band={band} /> {words.list.bands[band]}
           </ToggleButton>
         ))}
       </ToggleButtonGroup>
       <Choice
-        label="AI state"
-        every="AI: every state"
+        label={words.list.aiState}
+        every={words.list.everyAiState}
         value={view.ai}
-        options={Object.entries(AI_WORDS)}
+        options={Object.entries(words.list.ai)}
         onChange={(ai) => onView({ ai })}
       />
       <Choice
-        label="Modality"
-        every="Every modality"
+        label={words.list.modality}
+        every={words.list.everyModality}
         value={view.modality}
         options={withValue(MODALITIES, view.modality).map((name): [string, string] => [name, name])}
         onChange={(modality) => onView({ modality })}
       />
       <Choice
-        label="Which studies"
-        every="Waiting to be read"
+        label={words.list.which}
+        every={words.list.waitingToBeRead}
         value={view.owner === me ? "mine" : view.reading}
         options={[
-          ["mine", "Claimed by me"],
-          ["read", "Read"],
-          ["all", "All, read or not"],
+          ["mine", words.list.mine],
+          ["read", words.list.read],
+          ["all", words.list.allStudies],
         ]}
         onChange={(which) => onView(which === "mine" ? { owner: me, reading: "" } : { owner: "", reading: which })}
       />
       {sites.length > 1 && (
         <Choice
-          label="Site"
-          every="Every site"
+          label={words.list.site}
+          every={words.list.everySite}
           value={view.site}
           options={withValue(sites, view.site).map((name): [string, string] => [name, name])}
           onChange={(site) => onView({ site })}
@@ -224,14 +218,14 @@ export function FilterBar(props: FilterBarProps): ReactNode {
       )}
       {isFiltered && (
         <Button className="button button-quiet" onPress={() => onView(NOTHING_NARROWED)}>
-          Clear filters
+          {words.list.clearFilters}
         </Button>
       )}
       <SavedViewsMenu view={view} onView={onView} />
       {props.children}
       <span className="shown-count" aria-live="off">
-        {total === undefined ? "" : `${shown} of ${counted(total, "study", "studies")}`}
-        {isFiltered || hasSearch ? " (filtered)" : ""}
+        {total === undefined ? "" : words.list.shownOf(shown, words.list.studies(total))}
+        {isFiltered || hasSearch ? words.list.filtered : ""}
       </span>
       <span className="waiting-slot" role="status">
         {waiting.moved && <WaitingButton waiting={waiting} onApply={onApply} />}
@@ -241,13 +235,11 @@ export function FilterBar(props: FilterBarProps): ReactNode {
 }
 
 function WaitingButton({ waiting, onApply }: { waiting: Waiting; onApply: () => void }): ReactNode {
-  const said = waiting.fresh
-    ? `${waiting.fresh} new${waiting.freshCritical ? `, ${waiting.freshCritical} critical` : ""}`
-    : "Order has changed";
+  const said = waiting.fresh ? words.list.new(waiting.fresh, waiting.freshCritical) : words.list.orderChanged;
   return (
     <Button className={waiting.freshCritical ? "waiting waiting-critical" : "waiting"} onPress={onApply}>
       {waiting.freshCritical > 0 && <BandIcon band="CRITICAL" />}
-      {said} <span className="waiting-show">Show</span> <kbd>n</kbd>
+      {said} <span className="waiting-show">{words.list.show}</span> <KeySign of="show_new" />
     </Button>
   );
 }
@@ -273,9 +265,9 @@ function Choice({ label, every, value, options, onChange }: ChoiceProps): ReactN
       </Button>
       <Popover className="popover">
         <ListBox className="listbox">
-          {[["every", every] as [string, string], ...options].map(([key, words]) => (
+          {[["every", every] as [string, string], ...options].map(([key, said]) => (
             <ListBoxItem key={key} id={key} className="option">
-              {words}
+              {said}
             </ListBoxItem>
           ))}
         </ListBox>

@@ -3,7 +3,9 @@ import { Button } from "react-aria-components";
 import type { WorkWord } from "./acts";
 import type { StudyDetail } from "./api";
 import { useNow } from "./clock";
-import { BAND_WORDS, clockTime, duration, isAnswered } from "./words";
+import { KeySign, useShortcut } from "./KeySign";
+import { clockTime, duration, isAnswered } from "./words";
+import { words } from "./words/language";
 
 interface Props {
   study: StudyDetail;
@@ -18,32 +20,32 @@ export function WorkBar({ study, me, onWork }: Props): ReactNode {
   const isMine = study.work.claim?.reader === me;
   const placed = study.findings.some((finding) => finding.regions.length > 0);
   return (
-    <div className="workbar" role="group" aria-label="Your work on this study">
-      <Act word="claim" letter="c" label={isMine ? "Give back" : "Claim"} onWork={onWork} />
-      <Act word="read" letter="r" label={study.is_open ? "Mark read" : "Open again"} onWork={onWork} isMain={study.is_open} />
-      <Act word="priority" letter="p" label="Priority" onWork={onWork} />
-      <Act word="note" letter="t" label="Note" onWork={onWork} />
+    <div className="workbar" role="group" aria-label={words.work.group}>
+      <Act word="claim" label={isMine ? words.work.giveBack : words.work.claim} onWork={onWork} />
+      <Act word="read" label={study.is_open ? words.work.markRead : words.work.openAgain} onWork={onWork} isMain={study.is_open} />
+      <Act word="priority" label={words.work.priority} onWork={onWork} />
+      <Act word="note" label={words.work.note} onWork={onWork} />
       <span className="workbar-break" />
-      {answered && <Act word="agree" letter="a" label="Agree" onWork={onWork} />}
-      {flagged && <Act word="disagree" letter="d" label="Disagree" onWork={onWork} />}
-      {flagged && placed && <Act word="wrong_place" letter="w" label="Wrong place" onWork={onWork} />}
-      <Act word="missed" letter="m" label="Missed finding" onWork={onWork} />
+      {answered && <Act word="agree" label={words.work.agree} onWork={onWork} />}
+      {flagged && <Act word="disagree" label={words.work.disagree} onWork={onWork} />}
+      {flagged && placed && <Act word="wrong_place" label={words.work.wrongPlace} onWork={onWork} />}
+      <Act word="missed" label={words.work.missed} onWork={onWork} />
     </div>
   );
 }
 
 interface ActProps {
   word: WorkWord;
-  letter: string;
   label: string;
   isMain?: boolean;
   onWork: (word: WorkWord) => void;
 }
 
-function Act({ word, letter, label, isMain, onWork }: ActProps): ReactNode {
+function Act({ word, label, isMain, onWork }: ActProps): ReactNode {
+  const shortcut = useShortcut(word);
   return (
-    <Button className={isMain ? "button button-main" : "button"} onPress={() => onWork(word)} aria-keyshortcuts={letter}>
-      {label} <kbd aria-hidden="true">{letter}</kbd>
+    <Button className={isMain ? "button button-main" : "button"} onPress={() => onWork(word)} aria-keyshortcuts={shortcut}>
+      {label} <KeySign of={word} />
     </Button>
   );
 }
@@ -57,19 +59,24 @@ export function WorkLines({ study, me }: { study: StudyDetail; me: string }): Re
     <>
       {claim && left > 0 && (
         <p className="work-line">
-          {claim.reader === me ? "Yours" : `With ${claim.reader}`} for {duration(left)}
+          {words.work.heldFor(claim.reader === me ? null : claim.reader, duration(left))}
         </p>
       )}
       {closing && (
         <p className="work-line">
-          Read by {closing.reader === me ? "you" : closing.reader}, {clockTime(closing.at, now)}
-          {study.is_open && ", and open again: more images or a flag came afterwards"}
+          {words.work.readBy(closing.reader === me ? null : closing.reader, clockTime(closing.at, now))}
+          {study.is_open && words.work.openedSince}
         </p>
       )}
       {override && (
         <p className="work-line">
-          {BAND_WORDS[override.band]} until {clockTime(override.expires_at, now)} by {override.author}: {override.reason}. Its
-          own band is {BAND_WORDS[study.own_band].toLowerCase()}.
+          {words.work.moved(
+            words.list.bands[override.band],
+            clockTime(override.expires_at, now),
+            override.author,
+            override.reason,
+            words.list.bands[study.own_band],
+          )}
         </p>
       )}
     </>

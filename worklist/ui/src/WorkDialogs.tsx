@@ -2,7 +2,7 @@ import { useState, type FormEvent, type ReactNode } from "react";
 import { Button, Dialog, Heading, Modal, ModalOverlay } from "react-aria-components";
 import type { Band, StudyRow } from "./api";
 import { BandIcon } from "./icons";
-import { BAND_WORDS } from "./words";
+import { words } from "./words/language";
 
 const BANDS: Band[] = ["CRITICAL", "URGENT", "ROUTINE"];
 const HOURS = [1, 2, 4, 8, 24];
@@ -25,10 +25,10 @@ export function PriorityDialog({ row, leads, onClose, onGive, onRestore }: Prior
     onGive(band, String(new FormData(event.currentTarget).get("reason")), hours);
   };
   return (
-    <Sheet title={`Priority of ${row.patient.name || "the study"}`} onClose={onClose}>
+    <Sheet title={words.work.priorityOf(row.patient.name || words.work.theStudy)} onClose={onClose}>
       <form className="form" onSubmit={submit}>
         <fieldset className="choices">
-          <legend>Band</legend>
+          <legend>{words.work.band}</legend>
           {BANDS.map((one) => (
             <label key={one} className={`choice-line band-${one.toLowerCase()}`}>
               <input
@@ -38,37 +38,37 @@ export function PriorityDialog({ row, leads, onClose, onGive, onRestore }: Prior
                 disabled={!allowed.includes(one)}
                 onChange={() => setBand(one)}
               />
-              <BandIcon band={one} /> {BAND_WORDS[one]}
-              {one === row.own_band && <span className="muted"> its own</span>}
+              <BandIcon band={one} /> {words.list.bands[one]}
+              {one === row.own_band && <span className="muted"> {words.work.itsOwn}</span>}
             </label>
           ))}
         </fieldset>
         <label>
-          Reason
+          {words.work.reason}
           <input name="reason" required maxLength={500} autoComplete="off" autoFocus />
         </label>
         <label>
-          For
+          {words.work.for}
           <select value={hours} onChange={(event) => setHours(Number(event.currentTarget.value))}>
             {HOURS.map((one) => (
               <option key={one} value={one}>
-                {one} h
+                {words.work.hours(one)}
               </option>
             ))}
           </select>
         </label>
-        <p className="muted">A later AI flag still raises the study. Afterwards it has its own priority again.</p>
+        <p className="muted">{words.work.flagStillRaises}</p>
         <div className="form-end">
           <button type="submit" className="button button-main">
-            Give this priority
+            {words.work.give}
           </button>
           {row.work.override && (
             <Button className="button" onPress={onRestore}>
-              Its own priority again
+              {words.work.restore}
             </Button>
           )}
           <Button className="button button-quiet" onPress={onClose}>
-            Cancel
+            {words.frame.cancel}
           </Button>
         </div>
       </form>
@@ -84,7 +84,7 @@ interface NoteProps {
 
 export function NoteDialog({ row, onClose, onWrite }: NoteProps): ReactNode {
   return (
-    <Sheet title={`Note on ${row.patient.name || "the study"}`} onClose={onClose}>
+    <Sheet title={words.work.noteOn(row.patient.name || words.work.theStudy)} onClose={onClose}>
       <form
         className="form"
         onSubmit={(event) => {
@@ -96,15 +96,15 @@ export function NoteDialog({ row, onClose, onWrite }: NoteProps): ReactNode {
         }}
       >
         <label>
-          Note, kept with the study and shown to all who open it
+          {words.work.noteShown}
           <textarea name="note" required maxLength={2000} rows={5} autoFocus />
         </label>
         <div className="form-end">
           <button type="submit" className="button button-main">
-            Keep the note <kbd>Ctrl Enter</kbd>
+            {words.work.keepNote} <kbd>Ctrl Enter</kbd>
           </button>
           <Button className="button button-quiet" onPress={onClose}>
-            Cancel
+            {words.frame.cancel}
           </Button>
         </div>
       </form>

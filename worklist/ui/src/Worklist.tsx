@@ -11,6 +11,7 @@ import {
 } from "react";
 import type { StudyRow } from "./api";
 import { Row } from "./Row";
+import { words } from "./words/language";
 
 export interface WorklistHandle {
   /** Put the focus `step` rows further; beyond the ends it stays on the last row there. */
@@ -33,8 +34,6 @@ interface Props {
   onHeld: (isHeld: boolean) => void;
   onMore: (() => void) | undefined;
 }
-
-const COLUMNS = ["Due", "Band", "Why", "AI", "Patient", "Study", "Received", "Reader"];
 
 export function Worklist({ ref, rows, total, isLoading, isFiltered, openStudy, me, gone, onOpen, onHeld, onMore }: Props): ReactNode {
   const [current, setCurrent] = useState(openStudy);
@@ -75,11 +74,11 @@ export function Worklist({ ref, rows, total, isLoading, isFiltered, openStudy, m
   };
   return (
     <div className="scroller" ref={scroller}>
-      <table className="worklist" role="grid" aria-label="Reading list, first due first" aria-rowcount={total + 1}>
+      <table className="worklist" role="grid" aria-label={words.list.title} aria-rowcount={total + 1}>
         <thead>
           <tr>
-            {COLUMNS.map((name) => (
-              <th key={name} scope="col" className={`col-${name.toLowerCase()}`}>
+            {Object.entries(words.list.columns).map(([column, name]) => (
+              <th key={column} scope="col" className={`col-${column}`}>
                 {name}
               </th>
             ))}
@@ -109,7 +108,7 @@ export function Worklist({ ref, rows, total, isLoading, isFiltered, openStudy, m
       {rows.length === 0 && <p className="empty">{emptyWords(isLoading, isFiltered)}</p>}
       {onMore && (
         <button type="button" className="button more" onClick={onMore}>
-          Show more
+          {words.list.showMore}
         </button>
       )}
     </div>
@@ -117,8 +116,8 @@ export function Worklist({ ref, rows, total, isLoading, isFiltered, openStudy, m
 }
 
 function emptyWords(isLoading: boolean, isFiltered: boolean): string {
-  if (isLoading) return "Loading the list…";
-  return isFiltered ? "No study matches the filters." : "No study has arrived yet. New ones appear here by themselves.";
+  if (isLoading) return words.list.loading;
+  return isFiltered ? words.list.noMatch : words.list.noneYet;
 }
 
 /** After a new order, leave the focused row focused and at the same height of the screen. */

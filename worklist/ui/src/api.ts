@@ -1,5 +1,7 @@
 /** What the server says, and the requests that ask it. */
 
+import { words } from "./words/language";
+
 export type Band = "CRITICAL" | "URGENT" | "ROUTINE";
 export type AiState = "pending" | "analysed_flagged" | "analysed_no_flag" | "out_of_scope" | "failed";
 export type Status = "RECEIVING" | "COMPLETE" | "TRIAGED" | "DELIVERED" | "NEEDS_ATTENTION";
@@ -380,5 +382,5 @@ async function reasonOf(response: Response): Promise<string> {
   } catch {
     // A proxy in between may answer with something that is no JSON; the status says enough.
   }
-  return `The server answered ${response.status}.`;
+  return words.frame.answeredStatus(response.status);
 }

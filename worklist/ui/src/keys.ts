@@ -1,32 +1,22 @@
-/** One hand on the keyboard is enough; letters can be switched off for those who dictate (WCAG 2.1.4). */
+/** One hand on the keyboard is enough: what keys do on the list. */
 
-import { useEffect, useRef, useState, type RefObject } from "react";
+import { useEffect, useRef, type RefObject } from "react";
 import type { WorkWord } from "./acts";
+import { commandOf } from "./keymap";
 import type { WorklistHandle } from "./Worklist";
 
-/** What a letter does to the study that is open, or else to the row under the cursor. */
-export const WORK_KEYS: Record<string, WorkWord> = {
-  c: "claim",
-  r: "read",
-  a: "agree",
-  d: "disagree",
-  w: "wrong_place",
-  m: "missed",
-  p: "priority",
-  t: "note",
-  u: "undo",
-};
-
-const LETTERS = "acuity-letter-keys";
-
-export function useLetterKeys(): [boolean, (isOn: boolean) => void] {
-  const [isOn, setOn] = useState(window.localStorage.getItem(LETTERS) !== "off");
-  const change = (wanted: boolean): void => {
-    window.localStorage.setItem(LETTERS, wanted ? "on" : "off");
-    setOn(wanted);
-  };
-  return [isOn, change];
-}
+/** Done to the study that is open, or else to the row under the cursor. */
+const WORK: ReadonlySet<string> = new Set<WorkWord>([
+  "claim",
+  "read",
+  "agree",
+  "disagree",
+  "wrong_place",
+  "missed",
+  "priority",
+  "note",
+  "undo",
+]);
 
 interface Keys {
   list: RefObject<WorklistHandle | null>;
@@ -37,7 +27,6 @@ interface Keys {
   onApply: () => void;
   onWork: (word: WorkWord) => void;
   onOpenElsewhere: () => void;
-  lettersAreOn: boolean;
 }
 
 export const SEARCH_ID = "search";
@@ -72,15 +61,15 @@ function actOf(event: KeyboardEvent, keys: Keys): (() => void) | undefined {
     if (event.key === "Home") return () => list.current?.move(-Infinity);
     if (event.key === "End") return () => list.current?.move(Infinity);
   }
-  if (!keys.lettersAreOn) return undefined;
-  if (event.key === "j") return () => list.current?.move(1);
-  if (event.key === "k") return () => list.current?.move(-1);
-  if (event.key === "n") return keys.onApply;
-  if (event.key === "o") return keys.onOpenElsewhere;
-  if (event.key === "?") return keys.onHelp;
-  if (event.key === "/") return () => document.getElementById(SEARCH_ID)?.focus();
-  const word = event.repeat ? undefined : WORK_KEYS[event.key];
-  return word && (() => keys.onWork(word));
+  const command = commandOf(event.key);
+  if (command === "next") return () => list.current?.move(1);
+  if (command === "before") return () => list.current?.move(-1);
+  if (command === "show_new") return keys.onApply;
+  if (command === "elsewhere") return keys.onOpenElsewhere;
+  if (command === "help") return keys.onHelp;
+  if (command === "search") return () => document.getElementById(SEARCH_ID)?.focus();
+  const isWork = command !== undefined && WORK.has(command) && !event.repeat;
+  return isWork ? () => keys.onWork(command as WorkWord) : undefined;
 }
 
 function isTyping(target: HTMLElement): boolean {

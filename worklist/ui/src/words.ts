@@ -1,30 +1,11 @@
-/** The words of the list, in one place. "No flag" is never called normal. */
+/** How values of the list are told, in the language of the page. */
 
-import type { AiState, Band, Finding, IncidentKind, StudyDetail, StudyRow } from "./api";
-
-export const NOT_A_DIAGNOSIS = "AI result, not a diagnosis";
-export const RESEARCH_ONLY = "Research use only, not a medical device";
-
-export const BAND_WORDS: Record<Band, string> = { CRITICAL: "Critical", URGENT: "Urgent", ROUTINE: "Routine" };
-
-export const AI_WORDS: Record<AiState, string> = {
-  analysed_flagged: "AI: flagged",
-  analysed_no_flag: "AI: no flag",
-  pending: "AI: pending",
-  out_of_scope: "Not analysed",
-  failed: "Analysis failed",
-};
-
-export const INCIDENT_WORDS: Record<IncidentKind, string> = {
-  needs_attention: "Analysis failed",
-  refused_delivery: "Delivery refused",
-  conflict: "Conflicting image",
-  quarantine: "Unreadable object",
-};
+import type { Finding, Measurement, StudyDetail, StudyRow } from "./api";
+import { locale, words } from "./words/language";
 
 export function aiWords(row: StudyRow | StudyDetail): string {
-  if (row.ai_state !== "pending") return AI_WORDS[row.ai_state];
-  return row.status === "RECEIVING" ? "AI: waits for images" : "AI: waiting for analysis";
+  if (row.ai_state !== "pending") return words.list.ai[row.ai_state];
+  return row.status === "RECEIVING" ? words.list.waitsForImages : words.list.waitsForAnalysis;
 }
 
 export function isAnswered(row: StudyRow | StudyDetail): boolean {
@@ -45,34 +26,52 @@ export function leadingFinding<F extends Finding>(findings: readonly F[]): F | u
 
 /** A finding without a flag is told as what was looked for, so that nobody reads its name as a result. */
 export function findingWords(finding: Finding): string {
-  const meaning = finding.meaning.charAt(0).toLowerCase() + finding.meaning.slice(1);
-  return finding.flagged ? `Suspected ${meaning}` : `Looked for ${meaning}`;
+  const meaning = words.list.findings[finding.code] ?? finding.meaning.charAt(0).toLowerCase() + finding.meaning.slice(1);
+  return finding.flagged ? words.list.suspected(meaning) : words.list.lookedFor(meaning);
+}
+
+/** The server's sentence that says why, part by part; what the language has no words for stays as it is. */
+export function reasonWords({ reason, findings }: StudyRow | StudyDetail): string {
+  const told = reason.split("; ").map((part) => {
+    const known = words.list.reasons.find(([begins]) => part.toLowerCase().startsWith(begins));
+    return known ? known[1] + part.slice(known[0].length) : part;
+  });
+  const named = findings.reduce((said, one) => {
+    const name = words.list.findings[one.code];
+    return name ? said.replace(one.meaning.toLowerCase(), name) : said;
+  }, told.join("; "));
+  return capitalised(named);
+}
+
+export function measurementWords(one: Measurement): string {
+  return words.study.measurements[one.code] ?? one.meaning;
 }
 
 export function duration(seconds: number): string {
   const whole = Math.abs(Math.trunc(seconds));
   const [days, hours] = [Math.floor(whole / 86400), Math.floor(whole / 3600) % 24];
   const [minutes, rest] = [Math.floor(whole / 60) % 60, whole % 60];
-  if (days) return `${days} d ${hours} h`;
+  if (days) return words.list.days(days, hours);
   if (hours) return `${hours} h ${String(minutes).padStart(2, "0")} min`;
   return `${minutes} min ${String(rest).padStart(2, "0")} s`;
+}
+
+/** With as many digits after the point, or the comma. */
+export function decimal(value: number, digits: number): string {
+  return value.toLocaleString(locale(), { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: false });
 }
 
 /** Rounded, with as many digits as tell the value from its operating point: 0.358 reads 0.36. */
 export function probability(value: number, beside?: number): string {
   const digits = [2, 3, 4].find((count) => beside === undefined || value === beside || value.toFixed(count) !== beside.toFixed(count));
-  return value.toFixed(digits ?? 4);
+  return decimal(value, digits ?? 4);
 }
 
 export function clockTime(iso: string, nowMs: number): string {
   const moment = new Date(iso);
-  const time = moment.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  const time = moment.toLocaleTimeString(locale(), { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
   if (moment.toDateString() === new Date(nowMs).toDateString()) return time;
-  return `${moment.toLocaleDateString([], { day: "numeric", month: "short" })}, ${time}`;
-}
-
-export function counted(count: number, one: string, many: string): string {
-  return `${count} ${count === 1 ? one : many}`;
+  return `${moment.toLocaleDateString(locale(), { day: "numeric", month: "short" })}, ${time}`;
 }
 
 /** The description without the word that the badge beside it says already. */

@@ -3,6 +3,7 @@
 import { useCallback, useEffect, useRef, useState, type ReactNode, type RefObject } from "react";
 import { priorityWords, simpleAct, useActs, type Acts, type WorkWord } from "./acts";
 import { postAct, type Exposure, type Session, type StudyRow } from "./api";
+import { words } from "./words/language";
 import { NoteDialog, PriorityDialog } from "./WorkDialogs";
 import type { WorklistHandle } from "./Worklist";
 
@@ -61,7 +62,7 @@ export function useWork({ session, refresh, rows, openStudy, list, onMoved }: Wa
   const dialog = asked && row ? <WorkDialog word={asked.word} row={row} session={session} acts={acts} onClose={close} /> : null;
   const openElsewhere = (): void => {
     const uid = openStudy || list.current?.currentUid();
-    if (!session.viewer_url) return acts.tell("No image viewer is set up here (web.viewer_url).");
+    if (!session.viewer_url) return acts.tell(words.work.noViewer);
     if (uid) window.open(session.viewer_url.replace("{study_uid}", encodeURIComponent(uid)), "_blank", "noopener");
   };
   return { acts, start, setPlaces, openElsewhere, dialog };
@@ -77,7 +78,7 @@ interface DialogProps {
 
 function WorkDialog({ word, row, session, acts, onClose }: DialogProps): ReactNode {
   const uid = row.study_instance_uid;
-  const name = row.patient.name || "the study";
+  const name = row.patient.name || words.work.theStudy;
   if (word === "note")
     return (
       <NoteDialog
@@ -85,7 +86,7 @@ function WorkDialog({ word, row, session, acts, onClose }: DialogProps): ReactNo
         onClose={onClose}
         onWrite={(note) => {
           onClose();
-          void acts.perform(uid, "notes", { note }, `Kept a note on ${name}`);
+          void acts.perform(uid, "notes", { note }, words.work.told.noted(name));
         }}
       />
     );
@@ -100,7 +101,7 @@ function WorkDialog({ word, row, session, acts, onClose }: DialogProps): ReactNo
       }}
       onRestore={() => {
         onClose();
-        void acts.perform(uid, "priority/restore", undefined, `${name} has its own priority again`);
+        void acts.perform(uid, "priority/restore", undefined, words.work.told.restored(name));
       }}
     />
   );

@@ -1,6 +1,7 @@
-/** Keys of the image: arrows scroll, digits choose a window; j and k stay with the list. */
+/** Keys of the image: arrows scroll, digits choose a window; the other signs are those of the keymap. */
 
 import { useEffect, useRef } from "react";
+import { commandOf, currentKeymap, type Command } from "../keymap";
 
 export interface Commands {
   go: (step: number) => void;
@@ -49,8 +50,8 @@ function actOf(event: KeyboardEvent, commands: Commands): (() => void) | undefin
     const pan = pans[event.key];
     if (pan) return () => commands.pan(...pan);
   }
-  if (/^[1-9]$/.test(event.key)) return () => commands.preset(Number(event.key) - 1);
-  const acts: Record<string, () => void> = {
+  if (/^[1-9]$/.test(event.key)) return currentKeymap().isOn ? () => commands.preset(Number(event.key) - 1) : undefined;
+  const moves: Record<string, () => void> = {
     ArrowDown: () => commands.go(1),
     ArrowRight: () => commands.go(1),
     ArrowUp: () => commands.go(-1),
@@ -59,14 +60,17 @@ function actOf(event: KeyboardEvent, commands: Commands): (() => void) | undefin
     PageUp: () => commands.go(-10),
     Home: () => commands.goTo(0),
     End: () => commands.goTo(Number.MAX_SAFE_INTEGER),
-    "]": () => commands.nextSeries(1),
-    "[": () => commands.nextSeries(-1),
-    "+": () => commands.zoom(ZOOM),
-    "-": () => commands.zoom(1 / ZOOM),
-    "0": commands.reset,
-    i: commands.invert,
-    b: commands.places,
     " ": commands.play,
   };
-  return acts[event.key];
+  const acts: Partial<Record<Command, () => void>> = {
+    next_series: () => commands.nextSeries(1),
+    series_before: () => commands.nextSeries(-1),
+    larger: () => commands.zoom(ZOOM),
+    smaller: () => commands.zoom(1 / ZOOM),
+    reset: commands.reset,
+    invert: commands.invert,
+    places: commands.places,
+  };
+  const command = commandOf(event.key);
+  return moves[event.key] ?? (command && acts[command]);
 }

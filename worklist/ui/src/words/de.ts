@@ -1,6 +1,13 @@
 /** The words of the page in German. */
 
 import { frame } from "./de/frame";
+import { help } from "./de/help";
+import { list } from "./de/list";
+import { study } from "./de/study";
+import { system } from "./de/system";
+import { validation } from "./de/validation";
+import { watch } from "./de/watch";
+import { work } from "./de/work";
 import type { Words } from "./language";
 
-export const de: Words = { frame };
+export const de: Words = { frame, help, list, study, system, validation, watch, work };

@@ -1,5 +1,12 @@
 /** The words of the page in English, by area; other languages have the same shape. */
 
 import { frame } from "./en/frame";
+import { help } from "./en/help";
+import { list } from "./en/list";
+import { study } from "./en/study";
+import { system } from "./en/system";
+import { validation } from "./en/validation";
+import { watch } from "./en/watch";
+import { work } from "./en/work";
 
-export const en = { frame };
+export const en = { frame, help, list, study, system, validation, watch, work };

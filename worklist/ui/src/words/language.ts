@@ -28,3 +28,9 @@ export function changeLanguage(language: Language): void {
   window.localStorage.setItem(CHOSEN, language);
   window.location.reload();
 }
+
+/** For dates and numbers: the browser's own variant of the language, such as de-CH. */
+export function locale(): string {
+  const spoken = document.documentElement.lang;
+  return window.navigator.language.startsWith(spoken) ? window.navigator.language : spoken;
+}
