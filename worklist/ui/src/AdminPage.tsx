@@ -6,15 +6,16 @@ import { ApiError, fetchGateway, fetchModels, replayDeliveries, type Gateway, ty
 import { useNow } from "./clock";
 import { FailedIcon } from "./icons";
 import { ModelCard } from "./ModelCard";
-import { capitalised, clockTime, counted, duration } from "./words";
+import { capitalised, clockTime, decimal, duration } from "./words";
+import { words } from "./words/language";
 
 export function AdminPage({ replays }: { replays: boolean }): ReactNode {
   const gateway = useQuery({ queryKey: ["gateway"], queryFn: ({ signal }) => fetchGateway(signal), refetchInterval: 5_000 });
   const models = useQuery({ queryKey: ["models"], queryFn: ({ signal }) => fetchModels(signal), refetchInterval: 30_000 });
   const error = gateway.error ?? models.error;
   return (
-    <div className="scroller admin" tabIndex={0} role="region" aria-label="System">
-      {error && <p role="alert">{error instanceof ApiError ? capitalised(error.message) : "The server does not answer"}.</p>}
+    <div className="scroller admin" tabIndex={0} role="region" aria-label={words.frame.system}>
+      {error && <p role="alert">{error instanceof ApiError ? capitalised(error.message) : words.system.noAnswer}.</p>}
       {gateway.data && (
         <>
           <Tiles gateway={gateway.data} />
@@ -27,36 +28,32 @@ export function AdminPage({ replays }: { replays: boolean }): ReactNode {
   );
 }
 
-const QUEUE_WORDS: Record<string, string> = { triage: "Waiting for analysis", delivery: "Reports to write" };
-
 /** Each destination has a queue of its own, "delivery:NAME". */
 function queueWords(name: string): string {
   const destination = name.startsWith("delivery:") ? name.slice("delivery:".length) : "";
-  return destination ? `Waiting for ${destination}` : capitalised(name);
+  return destination ? words.system.waitingFor(destination) : capitalised(name);
 }
-
-const STAGE_WORDS: Record<string, string> = { receiving: "Receiving", triage: "Analysis", delivery: "Delivery" };
 
 function Tiles({ gateway }: { gateway: Gateway }): ReactNode {
   const open = gateway.senders.reduce((sum, one) => sum + one.open, 0);
   const oldest = Math.max(0, ...Object.values(gateway.oldest_waiting_s));
   return (
     <div className="tiles">
-      <Tile title="Open associations" value={String(open)} note={`${counted(gateway.senders.length, "sender", "senders")} in 24 h`} />
+      <Tile title={words.system.openAssociations} value={String(open)} note={words.system.senders(gateway.senders.length)} />
       {gateway.queues.map((queue) => (
         <Tile
           key={queue.name}
-          title={QUEUE_WORDS[queue.name] ?? queueWords(queue.name)}
+          title={words.system.queues[queue.name] ?? queueWords(queue.name)}
           value={String(queue.waiting)}
-          note={`${queue.working} at work${queue.name === "triage" && oldest > 0 ? `, oldest study ${duration(oldest)}` : ""}`}
+          note={words.system.atWork(queue.working) + (queue.name === "triage" && oldest > 0 ? words.system.oldest(duration(oldest)) : "")}
         />
       ))}
       {gateway.stages.map((stage) => (
         <Tile
           key={stage.stage}
-          title={`${STAGE_WORDS[stage.stage] ?? stage.stage}, last hour`}
-          value={`${stage.median_s.toFixed(1)} s`}
-          note={`median of ${counted(stage.studies, "study", "studies")}; 95 % within ${stage.p95_s.toFixed(1)} s`}
+          title={words.system.lastHour(words.system.stages[stage.stage] ?? stage.stage)}
+          value={`${decimal(stage.median_s, 1)} s`}
+          note={words.system.medianOf(words.list.studies(stage.studies), decimal(stage.p95_s, 1))}
         />
       ))}
       {gateway.disk && <Disk disk={gateway.disk} />}
@@ -67,12 +64,12 @@ function Tiles({ gateway }: { gateway: Gateway }): ReactNode {
 function Disk({ disk }: { disk: NonNullable<Gateway["disk"]> }): ReactNode {
   const isFull = disk.free_bytes < disk.kept_free_bytes;
   const isNear = disk.free_bytes < 3 * disk.kept_free_bytes;
-  const said = isFull ? "Full: instances are refused now" : isNear ? "Nearly full" : `of ${gigabytes(disk.total_bytes)}`;
+  const said = isFull ? words.system.diskFull : isNear ? words.system.diskNear : words.system.diskOf(gigabytes(disk.total_bytes));
   return (
     <Tile
-      title="Free on the disk"
+      title={words.system.diskFree}
       value={gigabytes(disk.free_bytes)}
-      note={`${said}; instances are refused below ${gigabytes(disk.kept_free_bytes)}`}
+      note={words.system.refusedBelow(said, gigabytes(disk.kept_free_bytes))}
       isWrong={isFull || isNear}
     />
   );
@@ -93,7 +90,7 @@ function Tile({ title, value, note, isWrong }: { title: string; value: string; n
 function Senders({ senders }: { senders: Gateway["senders"] }): ReactNode {
   const now = useNow();
   return (
-    <Table title="Senders of the last 24 hours" columns={["System", "Address", "Open now", "Associations", "Aborted or lost", "Last"]}>
+    <Table title={words.system.sendersTitle} columns={words.system.senderColumns}>
       {senders.map((one) => (
         <tr key={`${one.ae_title} ${one.host}`}>
           <th scope="row">{one.ae_title}</th>
@@ -104,7 +101,7 @@ function Senders({ senders }: { senders: Gateway["senders"] }): ReactNode {
           <td>{clockTime(one.last_at, now)}</td>
         </tr>
       ))}
-      {senders.length === 0 && <Nothing columns={6}>Nobody has sent anything.</Nothing>}
+      {senders.length === 0 && <Nothing columns={6}>{words.system.nobodySent}</Nothing>}
     </Table>
   );
 }
@@ -118,38 +115,38 @@ function Destinations({ destinations, replays }: { destinations: Gateway["destin
   });
   return (
     <>
-      <Table title="Destinations" columns={["Name", "Address", "State", "Waiting", "Delivered", "Refused", "Last delivery", "Again"]}>
+      <Table title={words.system.destinations} columns={words.system.destinationColumns}>
         {destinations.map((one) => (
           <tr key={one.name}>
             <th scope="row">{one.name}</th>
-            <td>{one.address || "no longer in the settings"}</td>
+            <td>{one.address || words.system.notInSettings}</td>
             <td>
-              {one.retry_at ? `not tried before ${clockTime(one.retry_at, now)}` : "in use"}
+              {one.retry_at ? words.system.notBefore(clockTime(one.retry_at, now)) : words.system.inUse}
               {one.retry_at && one.last_error && <span className="second">{one.last_error}</span>}
             </td>
             <td>{one.planned}</td>
             <td>{one.delivered}</td>
             <td className={one.refused ? "over" : ""}>{one.refused}</td>
-            <td>{one.last_delivered_at ? clockTime(one.last_delivered_at, now) : "never"}</td>
+            <td>{one.last_delivered_at ? clockTime(one.last_delivered_at, now) : words.system.never}</td>
             <td>
               {replays && one.refused > 0 && (
                 <button
                   type="button"
                   className="button"
                   disabled={replay.isPending}
-                  aria-label={`Send again what ${one.name} refused`}
+                  aria-label={words.system.sendAgainOf(one.name)}
                   onClick={() => replay.mutate(one.name)}
                 >
-                  Send again
+                  {words.system.sendAgain}
                 </button>
               )}
             </td>
           </tr>
         ))}
-        {destinations.length === 0 && <Nothing columns={8}>The settings name no destination.</Nothing>}
+        {destinations.length === 0 && <Nothing columns={8}>{words.system.noDestination}</Nothing>}
       </Table>
-      {replay.data && <p role="status">{counted(replay.data.replayed, "object is", "objects are")} on the way again.</p>}
-      {replay.error && <p role="alert">{replay.error instanceof ApiError ? capitalised(replay.error.message) : "The server does not answer"}.</p>}
+      {replay.data && <p role="status">{words.system.onTheWay(replay.data.replayed)}</p>}
+      {replay.error && <p role="alert">{replay.error instanceof ApiError ? capitalised(replay.error.message) : words.system.noAnswer}.</p>}
     </>
   );
 }
@@ -159,7 +156,7 @@ function Models({ models }: { models: InstalledModel[] }): ReactNode {
   const now = useNow();
   return (
     <>
-      <Table title="Models" columns={["Model", "Task", "State", "For", "Licence", "Installed", "Card"]}>
+      <Table title={words.system.models} columns={words.system.modelColumns}>
         {models.map((one) => (
           <tr key={one.id}>
             <th scope="row">
@@ -168,7 +165,7 @@ function Models({ models }: { models: InstalledModel[] }): ReactNode {
             </th>
             <td>{one.task}</td>
             <td>
-              <span className={`state state-${one.state}`}>{capitalised(one.state)}</span>
+              <span className={`state state-${one.state}`}>{words.system.modelStates[one.state] ?? one.state}</span>
             </td>
             <td>{one.modalities.join(", ")}</td>
             <td>{one.licence}</td>
@@ -177,13 +174,13 @@ function Models({ models }: { models: InstalledModel[] }): ReactNode {
               <span className="second">{one.origin}</span>
             </td>
             <td>
-              <button type="button" className="button" aria-label={`Card of ${one.name} ${one.version}`} onClick={() => setShown(one)}>
-                Card
+              <button type="button" className="button" aria-label={words.system.cardOf(`${one.name} ${one.version}`)} onClick={() => setShown(one)}>
+                {words.system.card}
               </button>
             </td>
           </tr>
         ))}
-        {models.length === 0 && <Nothing columns={7}>No model is installed.</Nothing>}
+        {models.length === 0 && <Nothing columns={7}>{words.system.noModel}</Nothing>}
       </Table>
       {shown && <ModelCard model={shown} onClose={() => setShown(null)} />}
     </>
@@ -223,5 +220,5 @@ export function Nothing({ columns, children }: { columns: number; children: Reac
 }
 
 function gigabytes(bytes: number): string {
-  return `${(bytes / 1e9).toFixed(bytes < 1e11 ? 1 : 0)} GB`;
+  return `${decimal(bytes / 1e9, bytes < 1e11 ? 1 : 0)} GB`;
 }

@@ -1,76 +1,89 @@
-import type { ReactNode } from "react";
-import { Button, Dialog, Heading, Modal, ModalOverlay } from "react-aria-components";
-import { NOT_A_DIAGNOSIS, RESEARCH_ONLY } from "./words";
+/** How to read the list, the keys, and the place where they are changed. */
 
-const KEYS: [string, string][] = [
-  ["j  or  ↓", "next study (↓ only while none is open)"],
-  ["k  or  ↑", "study before"],
-  ["Enter", "open the study"],
-  ["↑ ↓", "scroll its images; PgUp PgDn by ten"],
-  ["1 2 3 4", "window: brain, subdural, stroke, bone"],
-  ["i  +  -  0", "invert, larger, smaller, reset"],
-  ["Space", "play and stop a moving ultrasound"],
-  ["b  [  ]", "AI places on and off; other series"],
-  ["Esc", "close what is open, back to the list"],
-  ["c", "claim the study, or give it back"],
-  ["r", "mark it as read, or open it again"],
-  ["a", "agree with the AI"],
-  ["d", "disagree with the AI"],
-  ["w", "the AI shows the wrong place"],
-  ["m", "the AI missed a finding"],
-  ["p", "change its priority, with a reason"],
-  ["t", "write a note"],
-  ["u", "undo what you did last"],
-  ["o", "open it in the image viewer"],
-  ["n", "show new studies and the new order"],
-  ["/", "search"],
-  ["?", "this help"],
-];
+import { useState, type KeyboardEvent, type ReactNode } from "react";
+import { Button, Dialog, Heading, Modal, ModalOverlay } from "react-aria-components";
+import { COMMANDS, changeKey, isFree, restoreKeys, switchKeys, useKeymap, type Command } from "./keymap";
+import { LanguageChoice } from "./LanguageChoice";
+import { words } from "./words/language";
 
 interface Props {
   isOpen: boolean;
-  lettersAreOn: boolean;
-  onLetters: (areOn: boolean) => void;
   onClose: () => void;
 }
 
-export function HelpDialog({ isOpen, lettersAreOn, onLetters, onClose }: Props): ReactNode {
+export function HelpDialog({ isOpen, onClose }: Props): ReactNode {
   return (
     <ModalOverlay className="overlay" isOpen={isOpen} onOpenChange={(open) => !open && onClose()} isDismissable>
-      <Modal className="modal">
+      <Modal className="modal modal-wide">
         <Dialog className="dialog">
-          <Heading slot="title">How to read the list</Heading>
-          <p>
-            The study that is due first stands first. When it is due follows from its band: the order’s own priority,
-            raised where the AI suspects something. AI raises a study and never lowers or hides one.
-          </p>
-          <p>
-            “AI: no flag” means that no model reached its operating point. It does not mean normal. A study that is
-            not analysed, or whose analysis failed, keeps the place that its order gives it.
-          </p>
-          <p>While a row has the focus or the pointer, rows stay where they are; what is new waits for “Show”.</p>
-          <dl className="keys">
-            {KEYS.map(([key, meaning]) => (
-              <div key={key}>
-                <dt>
-                  <kbd>{key}</kbd>
-                </dt>
-                <dd>{meaning}</dd>
-              </div>
-            ))}
-          </dl>
-          <label className="choice-line">
-            <input type="checkbox" checked={lettersAreOn} onChange={(event) => onLetters(event.currentTarget.checked)} />
-            Keys that are single letters work (switch them off when you dictate)
-          </label>
+          <Heading slot="title">{words.help.title}</Heading>
+          <p>{words.help.order}</p>
+          <p>{words.help.noFlag}</p>
+          <p>{words.help.holds}</p>
+          <h3>{words.help.keys}</h3>
+          <KeyList />
+          <LanguageChoice />
           <p className="muted">
-            {NOT_A_DIAGNOSIS}. {RESEARCH_ONLY}.
+            {words.frame.notADiagnosis}. {words.frame.researchOnly}.
           </p>
           <Button className="button button-main" onPress={onClose} autoFocus>
-            Back to the list
+            {words.help.backToList}
           </Button>
         </Dialog>
       </Modal>
     </ModalOverlay>
+  );
+}
+
+function KeyList(): ReactNode {
+  const { keys, isOn } = useKeymap();
+  const [asked, setAsked] = useState<Command | null>(null);
+  const pressed = (event: KeyboardEvent): void => {
+    if (!asked || event.ctrlKey || event.metaKey || event.altKey || ["Shift", "Tab", "AltGraph"].includes(event.key)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (isFree(event.key)) changeKey(asked, event.key);
+    if (isFree(event.key) || event.key === "Escape") setAsked(null);
+  };
+  return (
+    <>
+      <dl className="keys">
+        {words.help.fixed.map(([key, meaning]) => (
+          <div key={key}>
+            <dt>
+              <kbd>{key}</kbd>
+            </dt>
+            <dd>{meaning}</dd>
+          </div>
+        ))}
+        {COMMANDS.map((command) => (
+          <div key={command}>
+            <dt onKeyDownCapture={pressed}>
+              <button
+                type="button"
+                className="key-change"
+                disabled={!isOn}
+                aria-label={words.help.changeKey(words.help.commands[command], keys[command])}
+                onClick={() => setAsked(command)}
+                onBlur={() => setAsked(null)}
+              >
+                <kbd>{asked === command ? words.help.pressKey : keys[command]}</kbd>
+              </button>
+            </dt>
+            <dd>{words.help.commands[command]}</dd>
+          </div>
+        ))}
+      </dl>
+      <p className="muted">
+        {words.help.howToChange}{" "}
+        <button type="button" className="button button-quiet" onClick={restoreKeys}>
+          {words.help.usualKeys}
+        </button>
+      </p>
+      <label className="choice-line">
+        <input type="checkbox" checked={isOn} onChange={(event) => switchKeys(event.currentTarget.checked)} />
+        {words.help.lettersWork}
+      </label>
+    </>
   );
 }

@@ -11,17 +11,18 @@ import { Panel, Section } from "./Panel";
 import { DueIn } from "./Row";
 import { WorkBar, WorkLines } from "./WorkBar";
 import {
-  BAND_WORDS,
-  NOT_A_DIAGNOSIS,
   aiWords,
   capitalised,
   clockTime,
-  counted,
+  decimal,
   findingWords,
   isOfEarlierImages,
+  measurementWords,
   probability,
+  reasonWords,
   withoutSimulated,
 } from "./words";
+import { words } from "./words/language";
 
 interface Props {
   uid: string;
@@ -41,14 +42,14 @@ export function StudyPanel({ uid, session, acts, onWork, onPlaces, onClose }: Pr
     queryFn: ({ signal }) => fetchStudy(uid, signal),
     refetchInterval: 10_000,
   });
-  const name = study.data?.patient.name || "Study";
+  const name = study.data?.patient.name || words.study.study;
   return (
     <Panel
       title={name}
       subtitle={study.data && <PatientLine study={study.data} />}
       media={
         session.permissions.includes("see_images") && (
-          <section className="media" aria-label="Images">
+          <section className="media" aria-label={words.study.images}>
             <Suspense fallback={<div className="stage" />}>
               {study.data && (
                 <Viewer key={`${uid} ${study.data.revision}`} uid={uid} findings={study.data.findings} onPlaces={onPlaces} />
@@ -66,13 +67,13 @@ export function StudyPanel({ uid, session, acts, onWork, onPlaces, onClose }: Pr
           <BreakGlassButton session={session} uid={uid} onOpened={() => void study.refetch()} />
         </div>
       )}
-      {study.isPending && <p className="muted">Loading…</p>}
+      {study.isPending && <p className="muted">{words.frame.loading}</p>}
     </Panel>
   );
 }
 
 function errorWords(error: Error): string {
-  return error instanceof ApiError ? capitalised(error.message) : "The server does not answer.";
+  return error instanceof ApiError ? capitalised(error.message) : words.frame.noAnswer;
 }
 
 function PatientLine({ study }: { study: StudyDetail }): ReactNode {
@@ -91,32 +92,32 @@ function Content({ study, session, acts, onWork }: ContentProps): ReactNode {
       {reads && <WorkBar study={study} me={session.name} onWork={onWork} />}
       <div className={`summary summary-${study.band.toLowerCase()}`}>
         <span className={`band band-${study.band.toLowerCase()}`}>
-          <BandIcon band={study.band} /> {BAND_WORDS[study.band]}
+          <BandIcon band={study.band} /> {words.list.bands[study.band]}
         </span>
         <DueIn deadline={study.deadline} />
-        <p>{capitalised(study.reason)}</p>
+        <p>{reasonWords(study)}</p>
         <WorkLines study={study} me={session.name} />
       </div>
       <Facts study={study} />
-      <Section title="What the AI says">
+      <Section title={words.study.whatAiSays}>
         <p className="ai-head">
-          <strong>{aiWords(study)}</strong> <span className="disclaimer">{NOT_A_DIAGNOSIS}</span>
+          <strong>{aiWords(study)}</strong> <span className="disclaimer">{words.frame.notADiagnosis}</span>
         </p>
         {isOfEarlierImages(study) && (
-          <p className="notice">More images arrived after this analysis; the new one is not there yet.</p>
+          <p className="notice">{words.study.moreImagesCame}</p>
         )}
         {study.findings.map((finding) => (
           <FindingCard key={`${finding.model_digest}${finding.code}`} finding={finding} />
         ))}
-        {study.findings.length === 0 && <p className="muted">No finding is recorded. That does not mean normal.</p>}
+        {study.findings.length === 0 && <p className="muted">{words.study.noFinding}</p>}
       </Section>
-      <Section title="What was analysed">
+      <Section title={words.study.whatWasAnalysed}>
         <SeriesList study={study} />
         {study.analyses.map((analysis) => (
           <AnalysisLine key={`${analysis.recorded_at}${analysis.model}`} analysis={analysis} />
         ))}
       </Section>
-      <Section title="What readers did">
+      <Section title={words.study.whatReadersDid}>
         <History
           acts={study.acts}
           me={session.name}
@@ -124,7 +125,7 @@ function Content({ study, session, acts, onWork }: ContentProps): ReactNode {
           onUndo={(act) => acts.undo(study.study_instance_uid, act)}
         />
       </Section>
-      <Section title="Where the results went">
+      <Section title={words.study.whereResultsWent}>
         <Deliveries study={study} />
       </Section>
     </>
@@ -133,15 +134,16 @@ function Content({ study, session, acts, onWork }: ContentProps): ReactNode {
 
 function Facts({ study }: { study: StudyDetail }): ReactNode {
   const now = useNow();
+  const told = words.study.facts;
   const facts: [string, string][] = [
-    ["Study", [...study.modalities, ...study.body_parts, withoutSimulated(study.description)].filter(Boolean).join(" · ") || "unknown"],
-    ["Accession", study.accession || "none"],
-    ["Order priority", study.order_priority || "none given"],
-    ["From", [study.institution, study.source_ae_titles.join(", "), ...study.fetched].filter(Boolean).join(" · ") || "unknown"],
-    ["Received", `${clockTime(study.received_at, now)}, ${counted(study.instances, "image", "images")}`],
-    ["Analysed", study.triaged_at ? clockTime(study.triaged_at, now) : "not yet"],
-    ["Delivered", study.delivered_at ? clockTime(study.delivered_at, now) : "not yet"],
-    ["Revision", String(study.revision)],
+    [told.study, [...study.modalities, ...study.body_parts, withoutSimulated(study.description)].filter(Boolean).join(" · ") || words.study.unknown],
+    [told.accession, study.accession || words.study.none],
+    [told.order, study.order_priority || words.study.noneGiven],
+    [told.from, [study.institution, study.source_ae_titles.join(", "), ...study.fetched].filter(Boolean).join(" · ") || words.study.unknown],
+    [told.received, `${clockTime(study.received_at, now)}, ${words.list.images(study.instances)}`],
+    [told.analysed, study.triaged_at ? clockTime(study.triaged_at, now) : words.study.notYet],
+    [told.delivered, study.delivered_at ? clockTime(study.delivered_at, now) : words.study.notYet],
+    [told.revision, String(study.revision)],
   ];
   return (
     <dl className="facts">
@@ -149,7 +151,7 @@ function Facts({ study }: { study: StudyDetail }): ReactNode {
         <div key={name}>
           <dt>{name}</dt>
           <dd>
-            {value} {name === "Study" && study.simulated && <span className="badge">SIMULATED</span>}
+            {value} {name === told.study && study.simulated && <span className="badge">{words.list.simulated}</span>}
           </dd>
         </div>
       ))}
@@ -162,21 +164,21 @@ function FindingCard({ finding }: { finding: StudyDetail["findings"][number] }):
     <div className={finding.flagged ? "card card-flagged" : "card"}>
       <p className="card-title">
         {finding.flagged ? <FlagIcon /> : <NoFlagIcon />} {findingWords(finding)}
-        <span className="muted">: {finding.flagged ? "flagged" : "no flag"}</span>
+        <span className="muted">: {finding.flagged ? words.study.flagged : words.study.noFlag}</span>
       </p>
       <Score finding={finding} />
       <p className="second">
-        Operating point “{finding.operating_point}”: flags from {probability(finding.threshold, finding.probability)} on.
+        {words.study.operatingPoint(finding.operating_point, probability(finding.threshold, finding.probability))}
       </p>
       {finding.measurements.length > 0 && <Measured measurements={finding.measurements} />}
       {finding.regions.length > 0 && (
         <ul className="regions">
           {finding.regions.slice(0, 12).map((region, number) => (
             <li key={number}>
-              Region {number + 1}: {regionWords(region)}, probability {probability(region.probability)}
+              {words.study.region(number + 1, regionWords(region), probability(region.probability))}
             </li>
           ))}
-          {finding.regions.length > 12 && <li>{finding.regions.length - 12} more regions</li>}
+          {finding.regions.length > 12 && <li>{words.study.moreRegions(finding.regions.length - 12)}</li>}
         </ul>
       )}
       <p className="second mono">
@@ -191,9 +193,9 @@ function Measured({ measurements }: { measurements: Measurement[] }): ReactNode 
     <dl className="facts measured">
       {measurements.map((one, number) => (
         <div key={number}>
-          <dt>{one.meaning}</dt>
+          <dt>{measurementWords(one)}</dt>
           <dd>
-            {one.value.toFixed(1)} {one.unit}
+            {decimal(one.value, 1)} {one.unit}
           </dd>
         </div>
       ))}
@@ -202,9 +204,8 @@ function Measured({ measurements }: { measurements: Measurement[] }): ReactNode 
 }
 
 function regionWords(region: Region): string {
-  const [left, top, right, bottom] = region.box.map(Math.round);
-  const frame = region.frame_number === null ? "" : `frame ${region.frame_number}, `;
-  return `image …${region.sop_instance_uid.slice(-12)}, ${frame}x ${left} to ${right} px, y ${top} to ${bottom} px`;
+  const [left = 0, top = 0, right = 0, bottom = 0] = region.box.map(Math.round);
+  return words.study.place(region.sop_instance_uid.slice(-12), region.frame_number, [left, right], [top, bottom]);
 }
 
 function SeriesList({ study }: { study: StudyDetail }): ReactNode {
@@ -213,11 +214,11 @@ function SeriesList({ study }: { study: StudyDetail }): ReactNode {
       {study.series.map((series) => (
         <li key={series.series_instance_uid}>
           <span className="first">
-            {[series.modality, series.body_part, series.description].filter(Boolean).join(" · ") || "Series"}
+            {[series.modality, series.body_part, series.description].filter(Boolean).join(" · ") || words.study.series}
           </span>
           <span className="second">
-            {counted(series.instances, "image", "images")} ·{" "}
-            {series.analysed_by.length ? `analysed by ${series.analysed_by.join(", ")}` : "not analysed"}
+            {words.list.images(series.instances)} ·{" "}
+            {series.analysed_by.length ? words.study.analysedBy(series.analysed_by.join(", ")) : words.study.notAnalysed}
           </span>
           {series.refused_by.map((one) => (
             <span key={one.model} className="second">
@@ -232,36 +233,34 @@ function SeriesList({ study }: { study: StudyDetail }): ReactNode {
 
 function AnalysisLine({ analysis }: { analysis: Analysis }): ReactNode {
   const now = useNow();
-  const said = analysis.out_of_scope ? `out of scope: ${analysis.out_of_scope}` : "answered";
+  const said = analysis.out_of_scope ? words.study.outOfScope(analysis.out_of_scope) : words.study.answered;
   return (
     <p className="second">
-      {analysis.model} {analysis.model_version}, {clockTime(analysis.recorded_at, now)}, revision {analysis.revision}:{" "}
-      {said}, {analysis.provider}, reading {analysis.reading_s.toFixed(1)} s, inference {analysis.inference_s.toFixed(1)} s
-      {analysis.quality.length > 0 && `; noticed: ${analysis.quality.join(", ")}`}
+      {analysis.model} {analysis.model_version}, {clockTime(analysis.recorded_at, now)}, {words.study.revision(analysis.revision)}:{" "}
+      {said}, {analysis.provider}, {words.study.took(decimal(analysis.reading_s, 1), decimal(analysis.inference_s, 1))}
+      {analysis.quality.length > 0 && words.study.noticed(analysis.quality.join(", "))}
     </p>
   );
 }
 
-const KIND_WORDS: Record<string, string> = { sr: "Report (SR)", seg: "Segmentation", sc: "Image (SC)" };
-
 function Deliveries({ study }: { study: StudyDetail }): ReactNode {
   const now = useNow();
-  if (study.results.length === 0) return <p className="muted">No result object has been written.</p>;
+  if (study.results.length === 0) return <p className="muted">{words.study.noObject}</p>;
   return (
     <ul className="series">
       {study.results.map((result) => (
         <li key={result.sop_instance_uid}>
           <span className="first">
-            {KIND_WORDS[result.kind] ?? result.kind} of revision {result.revision}
+            {words.study.ofRevision(words.study.kinds[result.kind] ?? result.kind, result.revision)}
           </span>
           {result.deliveries.map((one) => (
             <span key={one.destination} className={one.state === "refused" ? "second over" : "second"}>
-              {one.destination}: {one.state}
+              {one.destination}: {words.study.deliveryStates[one.state] ?? one.state}
               {one.delivered_at && ` ${clockTime(one.delivered_at, now)}`}
               {one.last_error && ` (${one.last_error})`}
             </span>
           ))}
-          {result.deliveries.length === 0 && <span className="second">no destination asks for it</span>}
+          {result.deliveries.length === 0 && <span className="second">{words.study.noDestination}</span>}
         </li>
       ))}
     </ul>

@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { BandIcon } from "../icons";
+import { words } from "../words/language";
 import { dayWords, placeWords, streamWords } from "./streamWords";
 import { fetchBanner } from "./surveillanceApi";
 
@@ -13,18 +14,16 @@ export function AlarmBanner({ onOpen }: { onOpen: (alarm: number) => void }): Re
   });
   const [first, ...others] = banner.data ?? [];
   return (
-    <div role="status" aria-label="Alarms that concern reading">
+    <div role="status" aria-label={words.watch.concernReading}>
       {first && (
         <p className="alarm-banner">
           <BandIcon band="URGENT" />
           <span>
-            <strong>{placeWords(first)}:</strong> {HAS_CHANGED[first.stream] ?? `${streamWords(first.stream)} changed`} since
-            about {dayWords(first.changed_on)}
-            {first.state === "open" ? "; nobody has acknowledged it yet." : "; somebody looks after it."}
-            {others.length > 0 && ` ${others.length} more.`}
+            <strong>{placeWords(first)}:</strong>{" "}
+            {words.watch.banner(changeOf(first.stream), dayWords(first.changed_on), first.state === "open", others.length)}
           </span>
           <button type="button" className="button" onClick={() => onOpen(first.number)}>
-            Alarm {first.number}
+            {words.watch.alarm(first.number)}
           </button>
         </p>
       )}
@@ -32,10 +31,6 @@ export function AlarmBanner({ onOpen }: { onOpen: (alarm: number) => void }): Re
   );
 }
 
-const HAS_CHANGED: Record<string, string> = {
-  silence: "studies fail to come",
-  volume: "the number of studies has changed",
-  missed: "the share of missed findings has changed",
-  false_flag: "the share of false flags has changed",
-  wrong_place: "the share of wrong places has changed",
-};
+function changeOf(stream: string): string {
+  return words.watch.hasChanged[stream] ?? words.watch.streamChanged(streamWords(stream));
+}

@@ -5,9 +5,10 @@ import type { FormEvent, ReactNode } from "react";
 import { ApiError } from "../api";
 import { useNow } from "../clock";
 import { capitalised, clockTime } from "../words";
+import { words } from "../words/language";
 import { levelOf, stateWords } from "./AlarmList";
 import { LevelIcon } from "./LevelIcon";
-import { CAUSE_WORDS, dayWords, figure } from "./streamWords";
+import { dayWords, figure } from "./streamWords";
 import { acknowledge, assign, closeAlarm, type Alarm, type AlarmCause } from "./surveillanceApi";
 
 interface Props {
@@ -19,23 +20,23 @@ interface Props {
 export function AlarmCard({ alarm, handles, onStudy }: Props): ReactNode {
   const now = useNow();
   return (
-    <section className="watch-part alarm-card" aria-label={`Alarm ${alarm.number}`}>
+    <section className="watch-part alarm-card" aria-label={words.watch.alarm(alarm.number)}>
       <h3 className={`level level-${levelOf(alarm)}`}>
-        <LevelIcon level={levelOf(alarm)} /> Alarm {alarm.number}
+        <LevelIcon level={levelOf(alarm)} /> {words.watch.alarm(alarm.number)}
       </h3>
       <p>
-        {whatHappened(alarm)} Noticed {dayWords(alarm.noticed_on)}, opened {clockTime(alarm.opened_at, now)}.
+        {whatHappened(alarm)} {words.watch.noticed(dayWords(alarm.noticed_on), clockTime(alarm.opened_at, now))}
       </p>
       <p className={alarm.overdue ? "over" : "muted"}>{stateWords(alarm)}.</p>
       {alarm.state === "closed" && alarm.closed_at && (
         <p className="muted">
-          {[alarm.explanation, alarm.action && `Action: ${alarm.action}.`].filter(Boolean).join(" ")} {alarm.owner} closed it{" "}
-          {clockTime(alarm.closed_at, now)}.
+          {[alarm.explanation, alarm.action && words.watch.action(alarm.action)].filter(Boolean).join(" ")}{" "}
+          {words.watch.closedIt(alarm.owner, clockTime(alarm.closed_at, now))}
         </p>
       )}
       {alarm.kind === "performance" && alarm.model && alarm.state !== "closed" && (
         <p className="muted">
-          No alarm stops a model. To pause its flags and keep the list:{" "}
+          {words.watch.stopsNoModel}{" "}
           <code>
             acuity models shadow {alarm.model.split(" ")[0]} --why "alarm {alarm.number}"
           </code>
@@ -49,17 +50,16 @@ export function AlarmCard({ alarm, handles, onStudy }: Props): ReactNode {
 
 function whatHappened(alarm: Alarm): string {
   if (alarm.stream === "silence")
-    return `${figure(alarm.size)} studies failed to come since ${dayWords(alarm.changed_on)}; the limit is ${figure(alarm.limit)}.`;
-  const way = alarm.side === "lower" ? "Lower" : "Higher";
+    return words.watch.failedToCome(figure(alarm.size), dayWords(alarm.changed_on), figure(alarm.limit));
   const size = figure(Math.abs(alarm.size));
-  return `${way} by ${size} standard deviations of a day since about ${dayWords(alarm.changed_on)} (sum ${figure(alarm.statistic)}, limit ${figure(alarm.limit)}).`;
+  return words.watch.shifted(alarm.side === "lower", size, dayWords(alarm.changed_on), figure(alarm.statistic), figure(alarm.limit));
 }
 
 function Studies({ uids, onStudy }: { uids: string[]; onStudy: Props["onStudy"] }): ReactNode {
   if (uids.length === 0) return null;
   return (
     <>
-      <h4>Studies that show it best</h4>
+      <h4>{words.watch.bestStudies}</h4>
       <ol className="best-studies">
         {uids.map((uid) => (
           <li key={uid} className="mono">
@@ -109,54 +109,54 @@ function Life({ alarm }: { alarm: Alarm }): ReactNode {
   return (
     <div className="life">
       {step.error && (
-        <p role="alert">{step.error instanceof ApiError ? capitalised(step.error.message) : "The server does not answer; nothing was kept"}.</p>
+        <p role="alert">{step.error instanceof ApiError ? capitalised(step.error.message) : words.frame.noAnswerKeptNothing}.</p>
       )}
       {alarm.state === "open" && (
         <p>
           <button type="button" className="button button-main" disabled={step.isPending} onClick={() => step.mutate(() => acknowledge(alarm.number))}>
-            Acknowledge and take it
+            {words.watch.take}
           </button>
         </p>
       )}
       <form className="life-line" onSubmit={give}>
         <label>
-          Owner
+          {words.watch.owner}
           <input name="owner" required maxLength={64} defaultValue={alarm.owner} autoComplete="off" />
         </label>
         <button type="submit" className="button" disabled={step.isPending}>
-          Give it to them
+          {words.watch.give}
         </button>
       </form>
       <details>
-        <summary>Close the alarm</summary>
+        <summary>{words.watch.closeAlarm}</summary>
         <form className="form" onSubmit={close}>
           <label>
-            Cause
+            {words.watch.cause}
             <select name="cause" required defaultValue="">
               <option value="" disabled>
-                Choose what was found
+                {words.watch.chooseCause}
               </option>
-              {Object.entries(CAUSE_WORDS).map(([cause, words]) => (
+              {Object.entries(words.watch.causes).map(([cause, said]) => (
                 <option key={cause} value={cause}>
-                  {words}
+                  {said}
                 </option>
               ))}
             </select>
           </label>
           <label>
-            In words
+            {words.watch.inWords}
             <textarea name="explanation" rows={3} maxLength={2000} />
           </label>
           <label>
-            Reference of the action (CAPA)
+            {words.watch.capa}
             <input name="action" maxLength={200} autoComplete="off" />
           </label>
           <label className="choice-line">
-            <input type="checkbox" name="new_baseline" /> The change stays: learn anew what is usual
+            <input type="checkbox" name="new_baseline" /> {words.watch.changeStays}
           </label>
           <div className="form-end">
             <button type="submit" className="button button-main" disabled={step.isPending}>
-              Close it
+              {words.watch.closeIt}
             </button>
           </div>
         </form>

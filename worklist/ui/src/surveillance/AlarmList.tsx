@@ -1,6 +1,7 @@
 import type { ReactNode } from "react";
+import { words } from "../words/language";
 import { LevelIcon } from "./LevelIcon";
-import { CAUSE_WORDS, dayWords, placeWords, streamWords } from "./streamWords";
+import { dayWords, placeWords, streamWords } from "./streamWords";
 import type { Alarm } from "./surveillanceApi";
 
 interface Props {
@@ -22,12 +23,12 @@ export function AlarmList({ title, alarms, nothing, onAlarm }: Props): ReactNode
           <li key={alarm.number}>
             <button type="button" className="alarm-line" onClick={() => onAlarm(alarm.number)}>
               <span className={`level level-${levelOf(alarm)}`}>
-                <LevelIcon level={levelOf(alarm)} /> Alarm {alarm.number}
+                <LevelIcon level={levelOf(alarm)} /> {words.watch.alarm(alarm.number)}
               </span>
               <span>
                 {streamWords(alarm.stream)} <span className="muted">{placeWords(alarm)}</span>
               </span>
-              <span className="muted">changed about {dayWords(alarm.changed_on)}</span>
+              <span className="muted">{words.watch.changedAbout(dayWords(alarm.changed_on))}</span>
               <span className={alarm.overdue ? "over" : "muted"}>{stateWords(alarm)}</span>
             </button>
           </li>
@@ -43,7 +44,7 @@ export function levelOf(alarm: Alarm): "unknown" | "harm" | "change" {
 }
 
 export function stateWords(alarm: Alarm): string {
-  if (alarm.state === "closed") return `Closed: ${alarm.cause ? CAUSE_WORDS[alarm.cause].toLowerCase() : "no cause"}`;
-  if (alarm.state === "acknowledged") return `${alarm.owner} looks after it`;
-  return `${alarm.overdue ? "Overdue, n" : "N"}ot acknowledged${alarm.owner ? `, given to ${alarm.owner}` : ""}`;
+  if (alarm.state === "closed") return words.watch.closedAs(alarm.cause ? words.watch.causes[alarm.cause] : words.watch.noCause);
+  if (alarm.state === "acknowledged") return words.watch.looksAfter(alarm.owner);
+  return words.watch.notAcknowledged(alarm.overdue, alarm.owner);
 }

@@ -1,4 +1,5 @@
 import type { ReactNode } from "react";
+import { locale, words } from "../words/language";
 import { dayWords, figure } from "./streamWords";
 import type { Alarm, ChartDay } from "./surveillanceApi";
 
@@ -55,9 +56,9 @@ export function Chart({ days, limit, alarm, name }: Props): ReactNode {
         ))}
       </svg>
       <figcaption className="second">
-        Line: sum of what is beyond chance, rises above and falls below the centre; an alarm beyond the dashed limit. Points:
-        the days, in standard deviations. {changed >= 0 && "Shaded: since the estimated day of the change. "}
-        {last && `Until ${dayWords(last.day)}.`}
+        {words.watch.chartCaption}
+        {changed >= 0 && words.watch.shaded}
+        {last && words.watch.until(dayWords(last.day))}
       </figcaption>
     </figure>
   );
@@ -66,7 +67,7 @@ export function Chart({ days, limit, alarm, name }: Props): ReactNode {
 function monthsOf(days: ChartDay[]): [number, string][] {
   return days.flatMap((one, place): [number, string][] =>
     one.day.endsWith("-01") && place > 5 && place < days.length - 5
-      ? [[place, new Date(`${one.day}T12:00:00`).toLocaleDateString([], { month: "short" })]]
+      ? [[place, new Date(`${one.day}T12:00:00`).toLocaleDateString(locale(), { month: "short" })]]
       : [],
   );
 }
@@ -77,8 +78,5 @@ function summary(name: string, days: ChartDay[], limit: number): string {
   if (!first || !last) return name;
   const beyond = days.filter((one) => Math.max(one.upper, one.lower) > limit).length;
   const now = Math.max(last.upper, last.lower);
-  return (
-    `${name} from ${dayWords(first.day)} to ${dayWords(last.day)}: the sum is ${figure(now)} now, its limit ${figure(limit)}; ` +
-    (beyond ? `beyond the limit on ${beyond} ${beyond === 1 ? "day" : "days"}` : "never beyond the limit")
-  );
+  return words.watch.chartSummary(name, dayWords(first.day), dayWords(last.day), figure(now), figure(limit), beyond);
 }

@@ -1,7 +1,8 @@
 import type { ReactNode } from "react";
+import { words } from "../words/language";
 import { LevelIcon } from "./LevelIcon";
 import type { Picked } from "./SurveillancePage";
-import { KINDS, KIND_WORDS, placeWords, standingOf } from "./streamWords";
+import { KINDS, placeWords, standingOf } from "./streamWords";
 import type { Alarm, Stream } from "./surveillanceApi";
 
 interface Props {
@@ -12,7 +13,7 @@ interface Props {
 
 /** Every scanner of every site, with the models that answer about its studies under it. */
 export function Overview({ streams, alarms, onPick }: Props): ReactNode {
-  if (streams.length === 0) return <p className="muted watch-part">No study has been stored yet, so nothing is watched.</p>;
+  if (streams.length === 0) return <p className="muted watch-part">{words.watch.noStudy}</p>;
   const sites = [...new Set(streams.map((one) => one.site))];
   return sites.map((site) => (
     <section key={site} className="watch-part" aria-label={siteWords(site)}>
@@ -32,7 +33,7 @@ function Place({ streams, alarms, onPick }: Props): ReactNode {
     <li className={first.model ? "place place-model" : "place"}>
       <h4>
         {first.model || first.scanner}
-        <span className="second">{first.model ? `model on ${first.scanner}` : "scanner"}</span>
+        <span className="second">{first.model ? words.watch.modelOn(first.scanner) : words.watch.scanner}</span>
       </h4>
       <ul className="cells">
         {KINDS.map((kind) => {
@@ -46,11 +47,11 @@ function Place({ streams, alarms, onPick }: Props): ReactNode {
                 className={`cell level-${standing.level}`}
                 onClick={() => onPick({ kind, key: { ...first, stream: "" } })}
               >
-                <span className="muted">{KIND_WORDS[kind]}</span>
+                <span className="muted">{words.watch.kinds[kind]}</span>
                 <span className="level">
                   <LevelIcon level={standing.level} /> {standing.words}
                 </span>
-                <span className="second">{standing.figure || "needs a longer history"}</span>
+                <span className="second">{standing.figure || words.watch.longerHistory}</span>
               </button>
             </li>
           );
@@ -67,5 +68,5 @@ function placesOf(streams: Stream[]): Stream[][] {
 }
 
 function siteWords(site: string): string {
-  return site || "Site without a name";
+  return site || words.watch.namelessSite;
 }

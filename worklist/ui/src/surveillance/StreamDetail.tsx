@@ -2,11 +2,12 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useRef, type ReactNode } from "react";
+import { words } from "../words/language";
 import { AlarmCard } from "./AlarmCard";
 import { Chart } from "./Chart";
 import { LevelIcon } from "./LevelIcon";
 import type { Picked } from "./SurveillancePage";
-import { KIND_WORDS, changeWords, figure, isSame, percent, placeWords, ratioOf, standingOf, streamWords } from "./streamWords";
+import { changeWords, figure, isSame, percent, placeWords, ratioOf, standingOf, streamWords } from "./streamWords";
 import { fetchChart, type Alarm, type Stream, type StreamKey } from "./surveillanceApi";
 
 interface Props {
@@ -29,14 +30,14 @@ export function StreamDetail({ streams, picked, alarms, handles, onPick, onBack,
     <>
       <header className="watch-head">
         <button type="button" className="button" onClick={onBack}>
-          ← All scanners and models
+          ← {words.watch.back}
         </button>
         <h2 ref={heading} tabIndex={-1}>
-          {placeWords(picked.key)}: {KIND_WORDS[picked.kind].toLowerCase()}
+          {words.watch.headOf(placeWords(picked.key), words.watch.kinds[picked.kind])}
         </h2>
-        <p className="muted">{picked.key.site || "Site without a name"}</p>
+        <p className="muted">{picked.key.site || words.watch.namelessSite}</p>
       </header>
-      <ul className="streams" aria-label="Streams">
+      <ul className="streams" aria-label={words.watch.streamList}>
         {streams.map((one) => (
           <li key={one.stream}>
             <StreamButton stream={one} alarms={alarms} isShown={one === shown} onPick={() => onPick(one)} />
@@ -46,7 +47,7 @@ export function StreamDetail({ streams, picked, alarms, handles, onPick, onBack,
       {shown ? (
         <ChartPart stream={shown} alarms={own} />
       ) : (
-        <p className="muted watch-part">{streamWords(key.stream)} is not watched any more.</p>
+        <p className="muted watch-part">{words.watch.notWatched(streamWords(key.stream))}</p>
       )}
       {own.map((alarm) => (
         <AlarmCard key={alarm.number} alarm={alarm} handles={handles} onStudy={onStudy} />
@@ -70,7 +71,7 @@ function StreamButton({ stream, alarms, isShown, onPick }: ButtonProps): ReactNo
       <span className="level">
         <LevelIcon level={standing.level} /> {standing.words}
       </span>
-      <span className="second">{stream.limit === null ? "needs 90 days and 200 studies" : `${percent(ratioOf(stream))} of the limit`}</span>
+      <span className="second">{stream.limit === null ? words.watch.needsHistory : words.watch.ofTheLimit(percent(ratioOf(stream)))}</span>
     </button>
   );
 }
@@ -83,38 +84,38 @@ function ChartPart({ stream, alarms }: { stream: Stream; alarms: Alarm[] }): Rea
   });
   const open = alarms.find((one) => one.state !== "closed") ?? alarms[0];
   return (
-    <section className="watch-part" aria-label={`Chart of ${streamWords(stream.stream)}`}>
+    <section className="watch-part" aria-label={words.watch.chartOf(streamWords(stream.stream))}>
       <h3>{streamWords(stream.stream)}</h3>
       {stream.limit !== null && chart.data && chart.data.length > 0 && (
         <Chart days={chart.data} limit={stream.limit} alarm={open} name={streamWords(stream.stream)} />
       )}
       {stream.stream === "silence" && stream.limit !== null && (
-        <p className="muted">Silence is counted in studies that failed to come and has no daily chart.</p>
+        <p className="muted">{words.watch.noDailyChart}</p>
       )}
       <dl className="watch-figures">
         <div>
-          <dt>Smallest change found</dt>
+          <dt>{words.watch.smallest}</dt>
           <dd>
             {changeWords(stream)}
             <span className="second">
-              {stream.stream === "silence" ? "the longest silence that can pass unnoticed" : "within 28 days on average, at this volume"}
+              {stream.stream === "silence" ? words.watch.longestSilence : words.watch.within28}
             </span>
           </dd>
         </div>
         <div>
-          <dt>Now</dt>
+          <dt>{words.watch.now}</dt>
           <dd>
             {stream.limit === null || stream.statistic === null
-              ? "Not enough data"
-              : `${figure(stream.statistic)} of ${figure(stream.limit)}`}
-            <span className="second">sum against its limit</span>
+              ? words.watch.notEnough
+              : words.watch.sumOf(figure(stream.statistic), figure(stream.limit))}
+            <span className="second">{words.watch.sumAgainst}</span>
           </dd>
         </div>
         <div>
-          <dt>Rests on</dt>
+          <dt>{words.watch.restsOn}</dt>
           <dd>
-            {stream.baseline_days === null ? "No baseline yet" : `${stream.baseline_days} days`}
-            <span className="second">{figure(stream.usual_per_day)} studies on a usual day</span>
+            {stream.baseline_days === null ? words.watch.noBaseline : words.watch.baselineDays(stream.baseline_days)}
+            <span className="second">{words.watch.usualDay(figure(stream.usual_per_day))}</span>
           </dd>
         </div>
       </dl>

@@ -4,7 +4,8 @@ import { useQuery } from "@tanstack/react-query";
 import { useState, type ReactNode } from "react";
 import { ApiError } from "../api";
 import { useNow } from "../clock";
-import { capitalised, clockTime, counted } from "../words";
+import { capitalised, clockTime } from "../words";
+import { words } from "../words/language";
 import { AlarmList } from "./AlarmList";
 import { Overview } from "./Overview";
 import { StreamDetail } from "./StreamDetail";
@@ -45,14 +46,14 @@ export default function SurveillancePage({ alarm, handles, onAlarm, onStudy }: P
   };
   const told = (
     <>
-      {error && <p role="alert">{error instanceof ApiError ? capitalised(error.message) : "The server does not answer"}.</p>}
-      {(alarms.isPending || streams.isPending) && <p className="muted">Looking at every stream…</p>}
-      {alarm > 0 && alarms.data && !named && <p role="alert">There is no alarm {alarm}.</p>}
+      {error && <p role="alert">{error instanceof ApiError ? capitalised(error.message) : words.system.noAnswer}.</p>}
+      {(alarms.isPending || streams.isPending) && <p className="muted">{words.watch.looking}</p>}
+      {alarm > 0 && alarms.data && !named && <p role="alert">{words.watch.noAlarm(alarm)}</p>}
     </>
   );
   if (shown && streams.data)
     return (
-      <div className="scroller watch" tabIndex={0} role="region" aria-label="Surveillance">
+      <div className="scroller watch" tabIndex={0} role="region" aria-label={words.watch.title}>
         {told}
         <StreamDetail
           streams={streams.data.streams.filter(
@@ -73,20 +74,19 @@ export default function SurveillancePage({ alarm, handles, onAlarm, onStudy }: P
   const open = found.filter((one) => one.state !== "closed");
   const closed = found.filter((one) => one.state === "closed");
   return (
-    <div className="scroller watch" tabIndex={0} role="region" aria-label="Surveillance">
+    <div className="scroller watch" tabIndex={0} role="region" aria-label={words.watch.title}>
       <header className="watch-head">
-        <h2>Surveillance</h2>
+        <h2>{words.watch.title}</h2>
         {streams.data && (
           <p className="muted">
-            {counted(streams.data.streams.length, "stream", "streams")}, looked at {clockTime(streams.data.looked_at, now)}. A
-            stream is green only while its chart is watched.
+            {words.watch.lookedAt(streams.data.streams.length, clockTime(streams.data.looked_at, now))}
           </p>
         )}
       </header>
       {told}
-      {alarms.data && <AlarmList title="Open alarms" alarms={open} nothing="No alarm is open." onAlarm={onAlarm} />}
+      {alarms.data && <AlarmList title={words.watch.openAlarms} alarms={open} nothing={words.watch.noneOpen} onAlarm={onAlarm} />}
       {streams.data && <Overview streams={streams.data.streams} alarms={found} onPick={setPicked} />}
-      {closed.length > 0 && <AlarmList title="Closed alarms" alarms={closed} nothing="" onAlarm={onAlarm} />}
+      {closed.length > 0 && <AlarmList title={words.watch.closedAlarms} alarms={closed} nothing="" onAlarm={onAlarm} />}
     </div>
   );
 }

@@ -6,24 +6,25 @@ import { Nothing, Table } from "../AdminPage";
 import { ApiError } from "../api";
 import { useNow } from "../clock";
 import { DoneIcon, FailedIcon, WaitIcon } from "../icons";
-import { capitalised, clockTime } from "../words";
+import { capitalised, clockTime, decimal } from "../words";
+import { words } from "../words/language";
 import { fetchValidations, type Criterion, type Figure, type Model, type Run, type Verdict } from "./validationApi";
 import "./validation.css";
 
 export default function ValidationPage(): ReactNode {
   const found = useQuery({ queryKey: ["validations"], queryFn: ({ signal }) => fetchValidations(signal) });
   return (
-    <div className="scroller admin" tabIndex={0} role="region" aria-label="Validation">
-      <h2>Validation</h2>
-      <p className="muted">Figures with their 95 % intervals. Research use only; a figure holds for its data set.</p>
-      {found.error && <p role="alert">{found.error instanceof ApiError ? capitalised(found.error.message) : "The server does not answer"}.</p>}
-      {found.isPending && <p className="muted">Loading…</p>}
+    <div className="scroller admin" tabIndex={0} role="region" aria-label={words.validation.title}>
+      <h2>{words.validation.title}</h2>
+      <p className="muted">{words.validation.intro}</p>
+      {found.error && <p role="alert">{found.error instanceof ApiError ? capitalised(found.error.message) : words.system.noAnswer}.</p>}
+      {found.isPending && <p className="muted">{words.frame.loading}</p>}
       {found.data && (
         <>
-          <section className="verdicts" aria-label="Verdicts">
-            <h3>Verdicts</h3>
+          <section className="verdicts" aria-label={words.validation.verdicts}>
+            <h3>{words.validation.verdicts}</h3>
             {found.data.verdicts.length === 0 && (
-              <p className="muted">None yet. “acuity validate compare” reaches one by a locked plan.</p>
+              <p className="muted">{words.validation.noVerdict}</p>
             )}
             {found.data.verdicts.map((one) => (
               <VerdictCard key={one.number} verdict={one} />
@@ -43,14 +44,15 @@ function VerdictCard({ verdict }: { verdict: Verdict }): ReactNode {
     <article className="verdict">
       <header>
         <h4 className={isAccepted ? "verdict-accepted" : "verdict-refused"}>
-          {isAccepted ? <DoneIcon /> : <FailedIcon />} {verdict.verdict}: {modelWords(verdict.candidate)}
+          {isAccepted ? <DoneIcon /> : <FailedIcon />} {words.validation.verdict[verdict.verdict] ?? verdict.verdict}: {modelWords(verdict.candidate)}
         </h4>
-        <ReportLink address={verdict.report} of={`verdict ${verdict.number}`} />
+        <ReportLink address={verdict.report} of={words.validation.ofVerdict(verdict.number)} />
       </header>
       <p className="muted">
-        against {modelWords(verdict.reference)} on {verdict.dataset} · plan “{verdict.plan}” · {verdict.decided_by},{" "}
+        {words.validation.against(modelWords(verdict.reference), verdict.dataset)} · {words.validation.plan(verdict.plan)} ·{" "}
+        {verdict.decided_by},{" "}
         {clockTime(verdict.decided_at, now)}
-        {!verdict.binding && " · not binding: the candidate’s run was not recorded here"}
+        {!verdict.binding && words.validation.notBinding}
       </p>
       <ul className="criteria">
         {[...verdict.criteria, ...verdict.too_small_to_judge].map((one) => (
@@ -67,12 +69,12 @@ function VerdictCard({ verdict }: { verdict: Verdict }): ReactNode {
 }
 
 function CriterionLine({ criterion }: { criterion: Criterion }): ReactNode {
-  const words = criterion.met === null ? "Too small to judge" : criterion.met ? "Met" : "Not met";
+  const said = criterion.met === null ? words.validation.tooSmall : criterion.met ? words.validation.met : words.validation.notMet;
   const Icon = criterion.met === null ? WaitIcon : criterion.met ? DoneIcon : FailedIcon;
   return (
     <li>
       <span className={criterion.met === false ? "over" : criterion.met ? "verdict-accepted" : "muted"}>
-        <Icon /> {words}
+        <Icon /> {said}
       </span>
       <span>
         {capitalised(criterion.name)}
@@ -85,14 +87,14 @@ function CriterionLine({ criterion }: { criterion: Criterion }): ReactNode {
 
 function measuredWords(one: Criterion): ReactNode {
   if (one.measure === undefined || one.value === undefined || one.value === null) return null;
-  const judged = one.judged_by === "value" ? "the value" : "the lower end";
+  const judged = one.judged_by === "value" ? words.validation.theValue : words.validation.lowerEnd;
   return (
     <>
-      {one.of === "candidate" ? "" : "difference of "}
+      {one.of === "candidate" ? "" : words.validation.differenceOf}
       {one.measure === "auc" ? "AUC" : one.measure} {signed(one.value, one.of !== "candidate")} {intervalWords(one.ci95 ?? null)}
       <span className="second">
-        needed: {judged} at least {one.needed}
-        {one.of !== "candidate" && one.a !== null && one.b !== null && `; ${one.a} before, ${one.b} now`}; n = {one.n}
+        {words.validation.needed(judged, one.needed)}
+        {one.of !== "candidate" && one.a !== null && one.b !== null && words.validation.beforeNow(one.a, one.b)}; n = {one.n}
       </span>
     </>
   );
@@ -101,7 +103,7 @@ function measuredWords(one: Criterion): ReactNode {
 function Runs({ runs }: { runs: Run[] }): ReactNode {
   const now = useNow();
   return (
-    <Table title="Runs" columns={["Model", "Data set", "Measured", "AUC of studies", "Operating point", "Report"]}>
+    <Table title={words.validation.runs} columns={words.validation.columns}>
       {runs.map((one) => (
         <tr key={one.number}>
           <th scope="row">
@@ -111,8 +113,9 @@ function Runs({ runs }: { runs: Run[] }): ReactNode {
           <td>
             {one.dataset}
             <span className="second">
-              {one.n_studies ?? "?"} studies{one.n_positive_studies !== null && `, ${one.n_positive_studies} positive`}
-              {one.trained_on_this_data === true && "; seen in training"}
+              {words.validation.studies(one.n_studies)}
+              {one.n_positive_studies !== null && words.validation.positive(one.n_positive_studies)}
+              {one.trained_on_this_data === true && words.validation.seenInTraining}
             </span>
           </td>
           <td>
@@ -125,11 +128,11 @@ function Runs({ runs }: { runs: Run[] }): ReactNode {
           <td>
             {one.operating_points.map((point) => (
               <dl key={point.name} className="point">
-                <dt>{point.name}: sensitivity</dt>
+                <dt>{words.validation.sensitivity(point.name)}</dt>
                 <dd>
                   <FigureWords figure={point.sensitivity} />
                 </dd>
-                <dt>specificity</dt>
+                <dt>{words.validation.specificity}</dt>
                 <dd>
                   <FigureWords figure={point.specificity} />
                 </dd>
@@ -137,20 +140,20 @@ function Runs({ runs }: { runs: Run[] }): ReactNode {
             ))}
           </td>
           <td>
-            <ReportLink address={one.report} of={`run ${one.number}`} />
+            <ReportLink address={one.report} of={words.validation.ofRun(one.number)} />
           </td>
         </tr>
       ))}
-      {runs.length === 0 && <Nothing columns={6}>No run is recorded. “acuity validate run” records one.</Nothing>}
+      {runs.length === 0 && <Nothing columns={6}>{words.validation.noRun}</Nothing>}
     </Table>
   );
 }
 
 function FigureWords({ figure }: { figure: Figure | null }): ReactNode {
-  if (!figure || figure.value === null) return <span className="muted">no figure</span>;
+  if (!figure || figure.value === null) return <span className="muted">{words.validation.noFigure}</span>;
   return (
     <>
-      <strong>{figure.value.toFixed(3)}</strong> <span className="muted">{intervalWords(figure.ci95)}</span>
+      <strong>{decimal(figure.value, 3)}</strong> <span className="muted">{intervalWords(figure.ci95)}</span>
     </>
   );
 }
@@ -158,10 +161,10 @@ function FigureWords({ figure }: { figure: Figure | null }): ReactNode {
 function ReportLink({ address, of }: { address: string; of: string }): ReactNode {
   return (
     <span className="reports">
-      <a className="button" href={address} target="_blank" rel="noopener" aria-label={`Report of ${of}, in a new tab`}>
-        Report
+      <a className="button" href={address} target="_blank" rel="noopener" aria-label={words.validation.reportOf(of)}>
+        {words.validation.report}
       </a>
-      <a className="button" href={`${address}.pdf`} target="_blank" rel="noopener" aria-label={`Report of ${of} as PDF, in a new tab`}>
+      <a className="button" href={`${address}.pdf`} target="_blank" rel="noopener" aria-label={words.validation.reportPdf(of)}>
         PDF
       </a>
     </span>
@@ -173,9 +176,9 @@ function modelWords(model: Model): string {
 }
 
 function intervalWords(ci95: [number, number] | null): string {
-  return ci95 ? `[${ci95[0].toFixed(3)}, ${ci95[1].toFixed(3)}]` : "";
+  return ci95 ? words.validation.interval(decimal(ci95[0], 3), decimal(ci95[1], 3)) : "";
 }
 
 function signed(value: number, isDifference: boolean): string {
-  return `${isDifference && value > 0 ? "+" : ""}${value.toFixed(3)}`;
+  return `${isDifference && value > 0 ? "+" : ""}${decimal(value, 3)}`;
 }

@@ -1,4 +1,7 @@
 import type { ReactNode } from "react";
+import { KeySign, useShortcut } from "../KeySign";
+import { useKeymap, type Command } from "../keymap";
+import { words } from "../words/language";
 import type { Frame, SeriesImages, StudyImages } from "./frames";
 import type { View } from "./paint";
 import type { Commands } from "./viewerKeys";
@@ -22,9 +25,10 @@ interface Props {
 export function Tools(props: Props): ReactNode {
   const { images, series, place, frame, loaded, hasFailed, marks, placesAreShown, commands } = props;
   const count = series.frames.length;
+  const { isOn: digitsWork } = useKeymap();
   const nextMark = marks.find((mark) => mark > place) ?? marks[0];
   return (
-    <div className="tools" role="group" aria-label="Image">
+    <div className="tools" role="group" aria-label={words.study.image}>
       <div className="tools-line">
         <output className="tools-place" aria-live="off">
           {place + 1} / {count}
@@ -32,8 +36,8 @@ export function Tools(props: Props): ReactNode {
         <input
           type="range"
           className="tools-slider"
-          aria-label="Image number"
-          aria-valuetext={`image ${place + 1} of ${count}`}
+          aria-label={words.study.imageNumber}
+          aria-valuetext={words.study.imageOf(place + 1, count)}
           min={0}
           max={Math.max(0, count - 1)}
           value={place}
@@ -41,29 +45,29 @@ export function Tools(props: Props): ReactNode {
           onChange={(event) => commands.goTo(Number(event.currentTarget.value))}
         />
         {isMoving(series) && (
-          <Tool letter="space" label={props.isPlaying ? "Stop" : "Play"} isOn={props.isPlaying} onPress={commands.play} />
+          <Tool sign="␣" label={props.isPlaying ? words.study.stop : words.study.play} isOn={props.isPlaying} onPress={commands.play} />
         )}
       </div>
       <div className="tools-line">
         {series.windows.map((preset, number) => (
           <Tool
             key={preset.name}
-            letter={String(number + 1)}
-            label={preset.name}
+            sign={digitsWork ? String(number + 1) : ""}
+            label={words.study.windows[preset.name] ?? preset.name}
             isOn={preset.centre === props.view.centre && preset.width === props.view.width}
             onPress={() => commands.preset(number)}
           />
         ))}
-        <Tool letter="i" label="Invert" isOn={props.view.isInverted} onPress={commands.invert} />
-        <Tool letter="+" label="Larger" onPress={() => commands.zoom(1.25)} />
-        <Tool letter="-" label="Smaller" onPress={() => commands.zoom(0.8)} />
-        <Tool letter="0" label="Reset" onPress={commands.reset} />
+        <CommandTool command="invert" label={words.study.invert} isOn={props.view.isInverted} onPress={commands.invert} />
+        <CommandTool command="larger" label={words.study.larger} onPress={() => commands.zoom(1.25)} />
+        <CommandTool command="smaller" label={words.study.smaller} onPress={() => commands.zoom(0.8)} />
+        <CommandTool command="reset" label={words.study.reset} onPress={commands.reset} />
         {marks.length > 0 && (
           <>
-            <Tool letter="b" label="AI places" isOn={placesAreShown} onPress={commands.places} />
+            <CommandTool command="places" label={words.study.aiPlaces} isOn={placesAreShown} onPress={commands.places} />
             {nextMark !== undefined && nextMark !== place && (
               <button type="button" className="button" onClick={() => commands.goTo(nextMark)}>
-                Go to image {nextMark + 1}
+                {words.study.goToImage(nextMark + 1)}
               </button>
             )}
           </>
@@ -72,7 +76,7 @@ export function Tools(props: Props): ReactNode {
       {frame?.about.kind === "grey" && <Grey {...props} frame={frame} />}
       {images.series.length > 1 && (
         <label className="tools-line">
-          Series
+          {words.study.series}
           <select
             value={series.series_instance_uid}
             onChange={(event) => {
@@ -82,16 +86,16 @@ export function Tools(props: Props): ReactNode {
           >
             {images.series.map((one) => (
               <option key={one.series_instance_uid} value={one.series_instance_uid}>
-                {one.modality} {one.description || "series"} ({one.frames.length})
+                {one.modality} {one.description || words.study.oneSeries} ({one.frames.length})
               </option>
             ))}
           </select>
         </label>
       )}
       <p className="second tools-words">
-        {hasFailed ? "This image cannot be shown. " : loaded < count && `${loaded} of ${count} loaded. `}
-        {frame && frame.about.reduced > 1 && `Shown at 1/${frame.about.reduced} of its size. `}
-        Open the full study to report or to measure.
+        {hasFailed ? words.study.cannotShowThis : loaded < count && words.study.loadedOf(loaded, count)}
+        {frame && frame.about.reduced > 1 && words.study.reduced(frame.about.reduced)}
+        {words.study.openFull}
       </p>
     </div>
   );
@@ -103,7 +107,7 @@ function Grey({ frame, view, onWindow }: Props & { frame: Frame }): ReactNode {
   return (
     <div className="tools-line tools-window">
       <label>
-        Centre
+        {words.study.centre}
         <input
           type="range"
           min={reach[0]}
@@ -114,7 +118,7 @@ function Grey({ frame, view, onWindow }: Props & { frame: Frame }): ReactNode {
         />
       </label>
       <label>
-        Width
+        {words.study.width}
         <input
           type="range"
           min={1}
@@ -132,24 +136,37 @@ function Grey({ frame, view, onWindow }: Props & { frame: Frame }): ReactNode {
 }
 
 interface ToolProps {
-  letter: string;
   label: string;
   isOn?: boolean;
   onPress: () => void;
 }
 
-function Tool({ letter, label, isOn, onPress }: ToolProps): ReactNode {
+/** A tool with a key of its own choice. */
+function CommandTool({ command, label, isOn, onPress }: ToolProps & { command: Command }): ReactNode {
+  return (
+    <button type="button" className={toolClass(isOn)} aria-pressed={isOn} aria-keyshortcuts={useShortcut(command)} onClick={onPress}>
+      {label} <KeySign of={command} />
+    </button>
+  );
+}
+
+/** A tool whose key stays: the space bar, or a digit. */
+function Tool({ sign, label, isOn, onPress }: ToolProps & { sign: string }): ReactNode {
   return (
     <button
       type="button"
-      className={isOn ? "button tool tool-on" : "button tool"}
+      className={toolClass(isOn)}
       aria-pressed={isOn}
-      aria-keyshortcuts={letter === "space" ? "Space" : letter}
+      aria-keyshortcuts={sign === "␣" ? "Space" : sign || undefined}
       onClick={onPress}
     >
-      {label} <kbd aria-hidden="true">{letter}</kbd>
+      {label} {sign && <kbd aria-hidden="true">{sign}</kbd>}
     </button>
   );
+}
+
+function toolClass(isOn: boolean | undefined): string {
+  return isOn ? "button tool tool-on" : "button tool";
 }
 
 /** Frames of one run, as in ultrasound, move; slices of a stack are scrolled. */

@@ -1,6 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { useCallback, useEffect, useLayoutEffect, useMemo, useReducer, useRef, useState, type PointerEvent, type ReactNode } from "react";
 import type { Finding, Region } from "../api";
+import { probability } from "../words";
+import { words } from "../words/language";
 import { FrameStore, fetchImages, sameFrame, type Frame, type SeriesImages, type StudyImages } from "./frames";
 import { paint, windowed, type Box, type View } from "./paint";
 import { Tools } from "./Tools";
@@ -19,8 +21,8 @@ export default function Viewer({ uid, findings, onPlaces }: Props): ReactNode {
     queryFn: ({ signal }) => fetchImages(uid, signal),
     staleTime: Infinity,
   });
-  if (images.error) return <p className="viewer-words">The images cannot be shown.</p>;
-  if (images.data && images.data.series.length === 0) return <p className="viewer-words">No image that can be shown.</p>;
+  if (images.error) return <p className="viewer-words">{words.study.cannotShowImages}</p>;
+  if (images.data && images.data.series.length === 0) return <p className="viewer-words">{words.study.noImage}</p>;
   return (
     <div className="viewer">
       {images.data ? (
@@ -36,9 +38,9 @@ export default function Viewer({ uid, findings, onPlaces }: Props): ReactNode {
 
 function KeyImage({ uid }: { uid: string }): ReactNode {
   const [hasFailed, setFailed] = useState(false);
-  if (hasFailed) return <p className="viewer-words">The image cannot be shown here. Open the full study.</p>;
+  if (hasFailed) return <p className="viewer-words">{words.study.cannotShowHere}</p>;
   const address = `/api/v1/studies/${uid}/key-image`;
-  return <img className="key-image" src={address} alt="Key image, with its caption" onError={() => setFailed(true)} />;
+  return <img className="key-image" src={address} alt={words.study.keyImage} onError={() => setFailed(true)} />;
 }
 
 const UNTOUCHED: View = { centre: 0, width: 0, isInverted: false, zoom: 1, panX: 0, panY: 0 };
@@ -207,7 +209,7 @@ function Screen({ uid, frame, view, boxes, onView, onScroll }: ScreenProps): Rea
       onPointerMove={drag}
       onContextMenu={(event) => event.preventDefault()}
     >
-      {frame ? <canvas ref={canvas} role="img" aria-label="Image of the study" /> : <KeyImage uid={uid} />}
+      {frame ? <canvas ref={canvas} role="img" aria-label={words.study.imageOfStudy} /> : <KeyImage uid={uid} />}
     </div>
   );
 }
@@ -247,8 +249,8 @@ function markedPlaces(series: SeriesImages | undefined, findings: Props["finding
     for (const region of finding.regions) {
       const place = series?.frames.findIndex((one) => sameFrame(one, region)) ?? -1;
       if (place < 0) continue;
-      const words = `AI ${region.probability.toFixed(2)}`;
-      marked.set(place, [...(marked.get(place) ?? []), { box: region.box, words }]);
+      const said = words.study.aiAt(probability(region.probability));
+      marked.set(place, [...(marked.get(place) ?? []), { box: region.box, words: said }]);
     }
   return marked;
 }

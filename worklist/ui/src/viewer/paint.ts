@@ -1,5 +1,6 @@
 /** From stored values to what the screen shows: window, inversion, place, boxes and the caption. */
 
+import { words } from "../words/language";
 import type { Frame } from "./frames";
 
 export interface View {
@@ -16,7 +17,6 @@ export interface Box {
   words: string;
 }
 
-export const CAPTION = "Quick look, research use, not for diagnosis";
 const BOX_COLOUR = "#ffcb6b";
 
 /** Return a canvas with the frame at its own size, windowed. */
@@ -72,21 +72,21 @@ export function paint(screen: HTMLCanvasElement, source: HTMLCanvasElement, fram
   context.drawImage(source, left, top, frame.about.columns * scale, frame.about.rows * scale);
   const unit = scale / frame.about.reduced;
   context.font = `${12 * ratio}px system-ui, sans-serif`;
-  for (const { box, words } of boxes) {
+  for (const { box, words: said } of boxes) {
     const [x, y] = [left + box[0] * unit, top + box[1] * unit];
     context.strokeStyle = BOX_COLOUR;
     context.lineWidth = 2 * ratio;
     context.strokeRect(x, y, (box[2] - box[0]) * unit, (box[3] - box[1]) * unit);
-    label(context, words, x, y - 4 * ratio, "left");
+    label(context, said, x, y - 4 * ratio, "left");
   }
-  label(context, CAPTION, screen.width / 2, screen.height - 8 * ratio, "center");
+  label(context, words.study.caption, screen.width / 2, screen.height - 8 * ratio, "center");
 }
 
-function label(context: CanvasRenderingContext2D, words: string, x: number, y: number, align: CanvasTextAlign): void {
+function label(context: CanvasRenderingContext2D, said: string, x: number, y: number, align: CanvasTextAlign): void {
   context.textAlign = align;
   context.lineWidth = 3 * window.devicePixelRatio;
   context.strokeStyle = "#000";
-  context.strokeText(words, x, y);
+  context.strokeText(said, x, y);
   context.fillStyle = BOX_COLOUR;
-  context.fillText(words, x, y);
+  context.fillText(said, x, y);
 }

@@ -49,7 +49,7 @@ export const frame = {
   updates: (state: string) => `Updates: ${state}`,
   liveness: { connecting: "Connecting", live: "Live", late: "Not live", lost: "Not live" },
   notifyMe: (isOn: boolean) => `Notify me of critical studies: ${isOn ? "on" : "off"}`,
-  notices: (isOn: boolean) => (isOn ? "Notices on" : "Notices off"),
+  notices: (isOn: boolean): string => (isOn ? "Notices on" : "Notices off"),
   newCritical: (count: number) => (count === 1 ? "Critical study on the list" : `${count} critical studies on the list`),
   openToSee: "Open Acuity to see it.",
 
