@@ -25,6 +25,10 @@ def main() -> None:
             for scheme, suffix in (("dark", ""), ("light", "-light")):
                 page = browser.new_page(viewport=SIZE, color_scheme=scheme)
                 take(page, running.url, suffix)
+            take_cine(browser.new_page(viewport=SIZE, color_scheme="dark"), running.url)
+            german = browser.new_page(viewport=SIZE, color_scheme="dark", locale="de-DE")
+            enter(german, running.url)
+            german.screenshot(path=TARGET / "german.png")
             take_phone(browser.new_page(viewport=PHONE, color_scheme="dark"), running.url)
             browser.close()
 
@@ -37,14 +41,11 @@ def enough(running: RunningAcuity) -> bool:
 
 def take(page: Page, url: str, suffix: str) -> None:
     """Log in, and keep the list and the first study beside it."""
-    page.goto(url)
-    page.locator("input").nth(0).fill("admin")
     if not suffix:
+        page.goto(url)
+        page.locator("input").nth(0).fill("admin")
         page.screenshot(path=TARGET / "login.png")
-    page.locator("input").nth(1).fill(PASSWORD)
-    page.keyboard.press("Enter")
-    page.get_by_text("not a diagnosis").first.wait_for()
-    page.wait_for_timeout(1000)
+    enter(page, url)
     page.screenshot(path=TARGET / f"worklist{suffix}.png")
     if not suffix:
         page.keyboard.press("j")
@@ -61,12 +62,30 @@ def take(page: Page, url: str, suffix: str) -> None:
         page.screenshot(path=TARGET / "system.png")
 
 
-def take_phone(page: Page, url: str) -> None:
-    """Log in on a phone, and keep the first study over the list."""
-    page.goto(url)
+def enter(page: Page, address: str) -> None:
+    """Log in, and wait for the list."""
+    page.goto(address)
     page.locator("input").nth(0).fill("admin")
     page.locator("input").nth(1).fill(PASSWORD)
     page.keyboard.press("Enter")
+    page.locator(".disclaimer").first.wait_for()
+    page.wait_for_timeout(1000)
+
+
+def take_cine(page: Page, url: str) -> None:
+    """Keep a moving ultrasound beside the list, while it plays."""
+    enter(page, f"{url}/?modality=US&reading=all")
+    page.get_by_role("row").nth(1).click()
+    page.get_by_role("button", name="Play").wait_for(timeout=60_000)
+    page.wait_for_timeout(4000)
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_timeout(1000)
+    page.screenshot(path=TARGET / "cine.png")
+
+
+def take_phone(page: Page, url: str) -> None:
+    """Log in on a phone, and keep the first study over the list."""
+    enter(page, url)
     page.get_by_role("row").nth(1).click()
     page.get_by_role("img", name="Image of the study").wait_for()
     page.wait_for_timeout(2000)

@@ -16,7 +16,7 @@ export function LoginPage({ onLogin }: { onLogin: (session: Session) => void }):
     try {
       onLogin(await logIn(String(form.get("name")), String(form.get("password"))));
     } catch (reason) {
-      setError(reason instanceof ApiError ? reason.message : words.frame.noAnswerTryAgain);
+      setError(reason instanceof ApiError ? (reason.status === 401 ? words.frame.wrongLogin : reason.message) : words.frame.noAnswerTryAgain);
     } finally {
       setBusy(false);
     }

@@ -1,5 +1,4 @@
 import type { ReactNode } from "react";
-import { Button } from "react-aria-components";
 import type { WorkWord } from "./acts";
 import type { StudyDetail } from "./api";
 import { useNow } from "./clock";
@@ -44,9 +43,9 @@ interface ActProps {
 function Act({ word, label, isMain, onWork }: ActProps): ReactNode {
   const shortcut = useShortcut(word);
   return (
-    <Button className={isMain ? "button button-main" : "button"} onPress={() => onWork(word)} aria-keyshortcuts={shortcut}>
+    <button type="button" className={isMain ? "button button-main" : "button"} onClick={() => onWork(word)} aria-keyshortcuts={shortcut}>
       {label} <KeySign of={word} />
-    </Button>
+    </button>
   );
 }
 

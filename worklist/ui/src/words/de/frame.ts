@@ -20,6 +20,7 @@ export const frame: Words["frame"] = {
   logInToSee: "Melden Sie sich an, um zu sehen, wer zuerst fällig ist.",
   name: "Name",
   password: "Passwort",
+  wrongLogin: "Name oder Passwort ist falsch. Nach fünf Fehlversuchen ist ein Konto eine Weile gesperrt, jedes Mal länger.",
   logIn: "Anmelden",
   loggingIn: "Anmeldung läuft …",
   noAnswerTryAgain: "Der Server antwortet nicht. Versuchen Sie es noch einmal.",

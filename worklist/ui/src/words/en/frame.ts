@@ -19,6 +19,7 @@ export const frame = {
   logInToSee: "Log in to see who is due first.",
   name: "Name",
   password: "Password",
+  wrongLogin: "Name or password is wrong. After five failures an account is locked for a while, longer each time.",
   logIn: "Log in",
   loggingIn: "Logging in…",
   noAnswerTryAgain: "The server does not answer. Try again.",

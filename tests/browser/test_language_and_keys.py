@@ -1,0 +1,128 @@
+"""The page in German, and keys that a reader has changed or switched off."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.department import HAEMORRHAGE, ICH, PASSWORD, Said
+from tests.browser.test_accessibility import axe as axe
+from tests.browser.test_accessibility import complaints_of
+from tests.browser.test_quick_look import head as head
+from tests.browser.test_quick_look import mean_grey
+from tests.browser.test_worklist_page import log_in
+from triage.study import SeriesHeader, StudyHeader
+
+CT = SeriesHeader("", "CT", "HEAD", "AX 5mm soft")
+JANE = StudyHeader("", patient_name="Doe^Jane", patient_id="4711")
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+
+@pytest.fixture
+def flagged(worklist):
+    uid = worklist.department.receives(JANE, CT, minutes_ago=5)
+    worklist.department.answers(uid, Said(ICH, HAEMORRHAGE, 0.91))
+    return uid
+
+
+@pytest.fixture
+def german_page(chromium: Browser, worklist) -> Iterator[Page]:
+    context = chromium.new_context(base_url=worklist.url, locale="de-DE", viewport={"width": 1440, "height": 900})
+    yield context.new_page()
+    context.close()
+
+
+def log_in_in_german(page: Page) -> None:
+    page.goto("/")
+    page.get_by_label("Name").fill("admin")
+    page.get_by_label("Passwort").fill(PASSWORD)
+    page.get_by_role("button", name="Anmelden").click()
+    expect(page.get_by_role("grid", name="Befundliste")).to_be_visible(timeout=15_000)
+
+
+def test_a_german_browser_gets_german_words_numbers_and_reasons(german_page, worklist, flagged, axe):
+    log_in_in_german(german_page)
+
+    row = german_page.locator(f"tr[data-uid='{flagged}']")
+    expect(row.get_by_text("KI: Hinweis", exact=True)).to_be_visible()
+    expect(row.get_by_text("0,91")).to_be_visible()
+    expect(row.locator(".col-why")).to_contain_text("Verdacht: intrakranielle Blutung, ich-ct")
+    expect(german_page.locator("html")).to_have_attribute("lang", "de")
+    row.click()
+    expect(german_page.get_by_role("button", name="Übernehmen")).to_be_visible()
+    expect(german_page.get_by_role("heading", name="Was die KI sagt")).to_be_visible()
+    assert complaints_of(german_page, axe) == []
+
+
+def test_a_language_that_was_chosen_stays(page, worklist, flagged):
+    log_in(page)
+    page.keyboard.press("?")
+    page.get_by_label("Language").select_option("de")
+
+    expect(page.get_by_role("grid", name="Befundliste")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("button", name="Überwachung")).to_be_visible()
+    page.keyboard.press("?")
+    page.get_by_label("Sprache").select_option("en")
+    expect(page.get_by_role("grid", name="Reading list, first due first")).to_be_visible()
+
+
+def change(page: Page, said: str, key: str) -> None:
+    page.get_by_role("button", name=said).click()
+    page.keyboard.press(key)
+
+
+def test_a_key_that_was_changed_works_in_its_new_place_and_swaps_with_the_other(page, worklist, flagged, axe):
+    log_in(page)
+    page.keyboard.press("?")
+    help_page = page.get_by_role("dialog")
+    change(page, "c: claim the study", "x")
+    change(page, "r: mark it as read", "m")
+    expect(help_page.get_by_role("button", name="r: the AI missed a finding")).to_be_visible()
+    assert complaints_of(page, axe) == []
+    page.keyboard.press("Escape")
+
+    page.keyboard.press("j")
+    page.keyboard.press("c")
+    expect(page.get_by_text("is yours for 15 minutes")).to_have_count(0)
+    page.keyboard.press("x")
+    expect(page.get_by_text("Doe, Jane is yours for 15 minutes")).to_be_visible()
+    page.reload()
+    page.locator(f"tr[data-uid='{flagged}']").click()
+    expect(page.get_by_role("button", name="Give back")).to_have_attribute("aria-keyshortcuts", "x")
+    page.get_by_role("button", name="Help and keys").click()
+    page.get_by_role("button", name="The usual keys again").click()
+    expect(page.get_by_role("button", name="c: claim the study")).to_be_visible()
+
+
+def test_neither_a_digit_nor_escape_becomes_a_key(page, worklist, flagged):
+    log_in(page)
+    page.keyboard.press("?")
+    change(page, "c: claim the study", "1")
+    expect(page.get_by_text("Press a key…")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="c: claim the study")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+def test_keys_that_are_switched_off_do_nothing_in_the_list_or_the_viewer(page, worklist, head):
+    log_in(page)
+    page.keyboard.press("?")
+    page.get_by_label("single letters, digits or signs").uncheck()
+    page.keyboard.press("Escape")
+    page.locator(f"tr[data-uid='{head}']").click()
+    expect(page.get_by_role("img", name="Image of the study")).to_be_visible(timeout=15_000)
+    page.wait_for_timeout(1500)
+    before = mean_grey(page)
+
+    for key in ("i", "4", "c", "n"):
+        page.keyboard.press(key)
+    page.wait_for_timeout(300)
+
+    assert mean_grey(page) == before
+    expect(page.get_by_text("is yours")).to_have_count(0)
+    expect(page.get_by_role("button", name="Invert")).not_to_have_attribute("aria-keyshortcuts", "i")
+    page.get_by_role("button", name="Invert").click()
+    page.wait_for_timeout(300)
+    assert mean_grey(page) != before
