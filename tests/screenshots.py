@@ -68,7 +68,7 @@ def enter(page: Page, address: str) -> None:
     page.locator("input").nth(0).fill("admin")
     page.locator("input").nth(1).fill(PASSWORD)
     page.keyboard.press("Enter")
-    page.locator(".disclaimer").first.wait_for()
+    page.locator("tr[data-uid]").first.wait_for(timeout=180_000)
     page.wait_for_timeout(1000)
 
 
