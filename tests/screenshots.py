@@ -76,7 +76,8 @@ def take_cine(page: Page, url: str) -> None:
     """Keep a moving ultrasound beside the list, while it plays."""
     enter(page, f"{url}/?modality=US&reading=all")
     page.get_by_role("row").nth(1).click()
-    page.get_by_role("button", name="Play").wait_for(timeout=60_000)
+    page.get_by_label("Series").wait_for(timeout=60_000)
+    page.get_by_label("Series").select_option(label=str(page.locator("option", has_text="cine").text_content()))
     page.wait_for_timeout(4000)
     page.get_by_role("button", name="Play").click()
     page.wait_for_timeout(1000)

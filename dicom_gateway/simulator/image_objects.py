@@ -4,6 +4,7 @@ from math import cos, radians, sin
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import (
@@ -13,6 +14,7 @@ from pydicom.uid import (
     ExplicitVRLittleEndian,
     MRImageStorage,
     UltrasoundImageStorage,
+    UltrasoundMultiFrameImageStorage,
 )
 
 from dicom_gateway.simulator.orders import Order
@@ -22,6 +24,9 @@ from dicom_gateway.spool import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
 
 CT_INTERCEPT_HU = -1024
 BEAM_KV = 120
+CINE_FRAMES = 20
+CINE_FRAME_MS = 50
+SWEEP_PIXELS = 24
 
 
 def image_objects(order: Order, scanner: Scanner, phantom: Phantom, with_scout: bool = False) -> tuple[Dataset, ...]:
@@ -37,6 +42,8 @@ def image_objects(order: Order, scanner: Scanner, phantom: Phantom, with_scout: 
     slices = range(len(phantom.pixels))
     indices = reversed(slices) if scanner.cranial_first else slices
     images = [make(order, scanner, phantom, index, number) for number, index in enumerate(indices, start=1)]
+    if scanner.modality == "US":
+        images.append(_us_cine(order, scanner, phantom))
     return (_scout(order, scanner, phantom), *images) if with_scout else tuple(images)
 
 
@@ -112,6 +119,33 @@ def _mr_image(order: Order, scanner: Scanner, phantom: Phantom, index: int, numb
 
 def _us_image(order: Order, scanner: Scanner, phantom: Phantom, index: int, number: int) -> Dataset:
     image = _image(order, scanner, UltrasoundImageStorage, series=1, number=number)
+    _describe_us(image, order, phantom)
+    _store(image, np.round(phantom.pixels[index]).astype("u1"), bits_stored=8)
+    return image
+
+
+def _us_cine(order: Order, scanner: Scanner, phantom: Phantom) -> Dataset:
+    """Return a clip of the first plane over which the probe slides to and fro once.
+
+    Source: PS3.3 A.7 (Ultrasound Multi-frame Image), C.7.6.5 (cine), C.7.6.6 (multi-frame).
+    """
+    image = _image(order, scanner, UltrasoundMultiFrameImageStorage, series=2, number=1)
+    image.SeriesDescription = f"{scanner.series_description} cine"
+    _describe_us(image, order, phantom)
+    plane = np.round(phantom.pixels[0]).astype("u1")
+    wide = np.pad(plane, ((0, 0), (SWEEP_PIXELS, SWEEP_PIXELS)), mode="reflect")
+    shifts = (
+        np.round(SWEEP_PIXELS * np.sin(2 * np.pi * np.arange(CINE_FRAMES) / CINE_FRAMES)).astype(int) + SWEEP_PIXELS
+    )
+    _store(image, plane, bits_stored=8)
+    image.PixelData = b"".join(wide[:, start : start + plane.shape[1]].tobytes() for start in shifts)
+    image.NumberOfFrames = CINE_FRAMES
+    image.FrameTime = CINE_FRAME_MS
+    image.FrameIncrementPointer = tag_for_keyword("FrameTime")
+    return image
+
+
+def _describe_us(image: Dataset, order: Order, phantom: Phantom) -> None:
     image.ImageType = ["ORIGINAL", "PRIMARY", "SMALL PARTS", "0001"]
     image.PatientOrientation = ""
     image.Laterality = "L" if int(order.accession_number[-1]) % 2 else "R"
@@ -126,8 +160,6 @@ def _us_image(order: Order, scanner: Scanner, phantom: Phantom, index: int, numb
     region.PhysicalUnitsXDirection = region.PhysicalUnitsYDirection = 3
     region.PhysicalDeltaX, region.PhysicalDeltaY = phantom.spacing_mm[2] / 10, phantom.spacing_mm[1] / 10
     image.SequenceOfUltrasoundRegions = Sequence([region])
-    _store(image, np.round(phantom.pixels[index]).astype("u1"), bits_stored=8)
-    return image
 
 
 def _dx_image(order: Order, scanner: Scanner, phantom: Phantom, index: int, number: int) -> Dataset:

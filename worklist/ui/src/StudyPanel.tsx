@@ -20,6 +20,7 @@ import {
   measurementWords,
   probability,
   reasonWords,
+  sexWords,
   withoutSimulated,
 } from "./words";
 import { words } from "./words/language";
@@ -78,7 +79,7 @@ function errorWords(error: Error): string {
 
 function PatientLine({ study }: { study: StudyDetail }): ReactNode {
   const { age, sex, patient_id: id } = study.patient;
-  return <p className="muted">{[age, sex, id && `ID ${id}`].filter(Boolean).join(" · ")}</p>;
+  return <p className="muted">{[age, sexWords(sex), id && `ID ${id}`].filter(Boolean).join(" · ")}</p>;
 }
 
 interface ContentProps extends Pick<Props, "session" | "acts" | "onWork"> {

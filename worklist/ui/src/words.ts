@@ -33,7 +33,7 @@ export function findingWords(finding: Finding): string {
 /** The server's sentence that says why, part by part; what the language has no words for stays as it is. */
 export function reasonWords({ reason, findings }: StudyRow | StudyDetail): string {
   const told = reason.split("; ").map((part) => {
-    const known = words.list.reasons.find(([begins]) => part.toLowerCase().startsWith(begins));
+    const known = words.list.reasons.find(([begins]) => part.toLowerCase().startsWith(begins.toLowerCase()));
     return known ? known[1] + part.slice(known[0].length) : part;
   });
   const named = findings.reduce((said, one) => {
@@ -41,6 +41,10 @@ export function reasonWords({ reason, findings }: StudyRow | StudyDetail): strin
     return name ? said.replace(one.meaning.toLowerCase(), name) : said;
   }, told.join("; "));
   return capitalised(named);
+}
+
+export function sexWords(sex: string): string {
+  return words.list.sexes[sex] ?? sex;
 }
 
 export function measurementWords(one: Measurement): string {

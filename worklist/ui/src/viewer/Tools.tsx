@@ -103,7 +103,8 @@ export function Tools(props: Props): ReactNode {
 
 function Grey({ frame, view, onWindow }: Props & { frame: Frame }): ReactNode {
   const { slope = 1, intercept = 0, unit } = frame.about;
-  const reach = unit === "HU" ? [-1000, 2000] : [intercept, intercept + slope * 4095];
+  const levels = (frame.about.window?.[1] ?? 4096) <= 256 ? 255 : 4095;
+  const reach = unit === "HU" ? [-1000, 2000] : [intercept, intercept + slope * levels];
   return (
     <div className="tools-line tools-window">
       <label>

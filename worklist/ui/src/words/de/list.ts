@@ -34,6 +34,7 @@ export const list: Words["list"] = {
 
   title: "Befundliste, zuerst Fälliges zuerst",
   columns: { due: "Fällig", band: "Stufe", why: "Warum", ai: "KI", patient: "Patient", study: "Studie", received: "Eingang", reader: "Befunder" },
+  sexes: { female: "weiblich", male: "männlich", other: "divers" },
   order: (priority) => `Anforderung: ${priority || "keine"}`,
   by: (reader) => `von ${reader}`,
   noName: "Ohne Namen",
@@ -58,7 +59,7 @@ export const list: Words["list"] = {
   critical: (count) => `${count} kritisch`,
 
   search: "Name, ID, Auftragsnummer oder Beschreibung suchen",
-  searchShort: "Name, ID, Auftragsnummer …",
+  searchShort: "Name, ID, Auftrag …",
   clearSearch: "Suche leeren",
   filters: "Filter",
   band: "Stufe",
