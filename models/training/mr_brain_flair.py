@@ -18,7 +18,7 @@ def targets(row: Row) -> tuple[float, ...]:
 
 RECIPE = Recipe(
     name="mr-brain-flair",
-    version="1.1.0",
+    version="1.2.0",
     task="abnormal FLAIR signal of the brain",
     description="Outlines abnormal signal on axial FLAIR images of the brain. Research use, non-commercial only.",
     code=Code("301766008", "SCT", "Lesion of Brain"),
@@ -55,7 +55,7 @@ RECIPE = Recipe(
     targets=targets,
     plan=FitPlan(
         network=LesionPlan(channels=3, labels=1, answer="map", stride=2),
-        epochs=20,
+        epochs=40,
         images_per_epoch=1280,
         batch_size=16,
         learning_rate=2e-3,
@@ -84,7 +84,9 @@ RECIPE = Recipe(
     ),
     not_for="commercial use, children, follow-up after treatment, stroke, multiple sclerosis, saying a brain is normal",
     changes={
+        "1.2.0": "four times as long training as the first version",
         "1.1.0": "twice as long training in smaller batches; mean Dice per study 0.759, 0.675 before",
+        "1.0.0": "first version",
     },
     weaknesses=(
         "No study is negative: figures show that abnormal slices are found, not that normal studies are left alone.",
