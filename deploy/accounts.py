@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,17 +10,14 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from deploy.clock import SystemClock
 from deploy.opened import opened_database
 from deploy.settings import read_settings
 from storage.accounts import AccountRows
-from storage.audit import AuditTrail
 from storage.database import connect
-from triage.audit import PLATFORM, AuditAction, AuditEvent
-from triage.errors import InvalidSetting
-from worklist.auth import MAX_PASSWORD_LENGTH, Passwords, is_account_name
+from triage.audit import PLATFORM
+from worklist.people import People
 from worklist.roles import Role
-
-MIN_PASSWORD_LENGTH = 12
 
 
 def add_users(verbs: Any, printing: argparse.ArgumentParser) -> None:
@@ -56,8 +52,8 @@ def add_users(verbs: Any, printing: argparse.ArgumentParser) -> None:
 def list_users(options: argparse.Namespace) -> int:
     """Print every account, without its password; `sites` is left out where it is every site."""
     now = datetime.now(UTC)
-    with _accounts(options) as (accounts, _):
-        found = accounts.every()
+    with _people(options) as people:
+        found = people.every()
     if options.json:
         told = [
             {"name": one.name, "role": one.role, "locked": bool(one.locked_until and one.locked_until > now)}
@@ -75,20 +71,16 @@ def list_users(options: argparse.Namespace) -> int:
 
 def add_user(options: argparse.Namespace) -> int:
     """Make an account; raises InvalidSetting where the name is taken."""
-    name, password = _name(options.name), _password(options)
-    with _accounts(options) as (accounts, audit):
-        if not accounts.create_account(name, Passwords().hash(password), options.role, datetime.now(UTC)):
-            raise InvalidSetting(f"account {name!r}: is there already, needed a new name")
-        _note(audit, name, "added", options.role)
-    _tell(options, {"name": name, "role": options.role} | _generated(options, password))
+    with _people(options) as people:
+        password = people.add(PLATFORM, options.name, Role(options.role), _typed(options))
+    _tell(options, {"name": options.name, "role": options.role} | _generated(options, password))
     return 0
 
 
 def change_role(options: argparse.Namespace) -> int:
     """Give an account another role."""
-    with _accounts(options) as (accounts, audit):
-        _require(accounts.set_role(options.name, options.role), options.name)
-        _note(audit, options.name, "role", options.role)
+    with _people(options) as people:
+        people.give_role(PLATFORM, options.name, Role(options.role))
     _tell(options, {"name": options.name, "role": options.role})
     return 0
 
@@ -96,78 +88,48 @@ def change_role(options: argparse.Namespace) -> int:
 def change_sites(options: argparse.Namespace) -> int:
     """Say of which sites an account may see studies; it holds from the next request on."""
     sites = None if options.every_site else sorted(set(options.site))
-    told = "every site" if sites is None else ", ".join(sites)
-    with _accounts(options) as (accounts, audit):
-        _require(accounts.set_sites(options.name, sites), options.name)
-        _note(audit, options.name, "sites", "", {"sites": told})
-    _tell(options, {"name": options.name, "sites": told})
+    with _people(options) as people:
+        people.give_sites(PLATFORM, options.name, sites)
+    _tell(options, {"name": options.name, "sites": "every site" if sites is None else ", ".join(sites)})
     return 0
 
 
 def change_password(options: argparse.Namespace) -> int:
     """Give an account a new password."""
-    password = _password(options)
-    with _accounts(options) as (accounts, audit):
-        _require(accounts.has_account(options.name), options.name)
-        accounts.set_password_hash(options.name, Passwords().hash(password))
-        accounts.end_sessions(options.name)
-        _note(audit, options.name, "password", "")
+    with _people(options) as people:
+        password = people.give_password(PLATFORM, options.name, _typed(options))
     _tell(options, {"name": options.name} | _generated(options, password))
     return 0
 
 
 def unlock_user(options: argparse.Namespace) -> int:
     """Let an account log in again."""
-    with _accounts(options) as (accounts, audit):
-        _require(accounts.has_account(options.name), options.name)
-        accounts.clear_failures(options.name)
-        _note(audit, options.name, "unlocked", "")
+    with _people(options) as people:
+        people.unlock(PLATFORM, options.name)
     _tell(options, {"name": options.name})
     return 0
 
 
 def remove_user(options: argparse.Namespace) -> int:
     """Remove an account; what it did stays in the audit."""
-    with _accounts(options) as (accounts, audit):
-        _require(accounts.remove_account(options.name), options.name)
-        _note(audit, options.name, "removed", "")
+    with _people(options) as people:
+        people.remove(PLATFORM, options.name)
     _tell(options, {"name": options.name})
     return 0
 
 
 @contextmanager
-def _accounts(options: argparse.Namespace) -> Iterator[tuple[AccountRows, AuditTrail]]:
+def _people(options: argparse.Namespace) -> Iterator[People]:
     with opened_database(read_settings(options.config)) as url:
         engine: Engine = connect(url)
         try:
-            yield AccountRows(engine), AuditTrail(engine)
+            yield People(AccountRows(engine), SystemClock())
         finally:
             engine.dispose()
 
 
-def _note(audit: AuditTrail, name: str, change: str, role: str, more: dict[str, str] | None = None) -> None:
-    details = {"account": name, "change": change, **({"role": role} if role else {}), **(more or {})}
-    audit.note(AuditEvent(datetime.now(UTC), PLATFORM, AuditAction.ACCOUNT_CHANGED, details=details))
-
-
-def _require(is_there: bool, name: str) -> None:
-    if not is_there:
-        raise InvalidSetting(f"account {name!r}: there is none; see acuity users list")
-
-
-def _name(name: str) -> str:
-    if not is_account_name(name):
-        raise InvalidSetting(f"account {name!r}: needed 1 to 64 printable characters without blanks at the ends")
-    return name
-
-
-def _password(options: argparse.Namespace) -> str:
-    if not options.password_stdin:
-        return secrets.token_urlsafe(12)
-    password = sys.stdin.readline().rstrip("\r\n")
-    if not MIN_PASSWORD_LENGTH <= len(password) <= MAX_PASSWORD_LENGTH:
-        raise InvalidSetting(f"password: {len(password)} characters, needed at least {MIN_PASSWORD_LENGTH}")
-    return password
+def _typed(options: argparse.Namespace) -> str | None:
+    return sys.stdin.readline().rstrip("\r\n") if options.password_stdin else None
 
 
 def _generated(options: argparse.Namespace, password: str) -> dict[str, str]:

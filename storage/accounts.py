@@ -3,12 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Engine, delete, insert, select, update
+from sqlalchemy import Connection, Engine, delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
+from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
+from storage.audit import AuditRows
 from storage.schema import accounts, api_tokens, sessions
 from storage.transaction import transaction
+from triage.audit import AuditEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +25,13 @@ class StoredCredentials:
 
 @dataclass(frozen=True, slots=True)
 class StoredAccount:
-    """An account as it is listed; `sites` None: every site."""
+    """An account as it is listed; `sites` None: every site; `issuer` is the provider that vouches for it, if any."""
 
     name: str
     role: str
     locked_until: datetime | None
     sites: tuple[str, ...] | None
+    issuer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +50,17 @@ class StoredSession:
 
 @dataclass(frozen=True, slots=True)
 class AccountRows:
-    """Accounts, sessions and tokens, each call in a transaction of its own."""
+    """Accounts, sessions and tokens, each call in a transaction of its own; with an `event`, that is noted in the same."""
 
     engine: Engine
 
-    def create_account(self, name: str, password_hash: str, role: str, at: datetime) -> bool:
+    def create_account(
+        self, name: str, password_hash: str, role: str, at: datetime, event: AuditEvent | None = None
+    ) -> bool:
         """Add an account; False, and nothing changed, where the name is taken."""
         values = {"name": name, "password_hash": password_hash, "role": role, "created_at": at}
         statement = insert_or_skip(accounts).values(values).on_conflict_do_nothing().returning(accounts.c.name)
-        with transaction(self.engine) as connection:
-            return connection.execute(statement).one_or_none() is not None
+        return self._changed(statement, event)
 
     def has_account(self, name: str) -> bool:
         with transaction(self.engine) as connection:
@@ -65,37 +71,52 @@ class AccountRows:
         query = select(accounts).order_by(accounts.c.name)
         with transaction(self.engine) as connection:
             return [
-                StoredAccount(row.name, row.role, row.locked_until, _sites(row.sites))
+                StoredAccount(row.name, row.role, row.locked_until, _sites(row.sites), row.issuer)
                 for row in connection.execute(query)
             ]
 
-    def set_sites(self, name: str, sites: Sequence[str] | None) -> bool:
+    def set_sites(self, name: str, sites: Sequence[str] | None, event: AuditEvent | None = None) -> bool:
         """Give an account the studies of `sites` alone, None: of every site; False where there is none."""
         values = {"sites": None if sites is None else list(sites)}
         statement = update(accounts).where(accounts.c.name == name).values(values).returning(accounts.c.name)
-        with transaction(self.engine) as connection:
-            return connection.execute(statement).one_or_none() is not None
+        return self._changed(statement, event)
 
-    def set_role(self, name: str, role: str) -> bool:
-        """Give an account another role and end its sessions; False where there is none."""
+    def set_role(self, name: str, role: str, keeping: str = "", event: AuditEvent | None = None) -> bool:
+        """Give an account another role and end its sessions.
+
+        False, and nothing changed, where there is none, or where it is the last one of the role `keeping`.
+        """
         statement = update(accounts).where(accounts.c.name == name).values(role=role).returning(accounts.c.name)
         with transaction(self.engine) as connection:
+            if keeping and role != keeping and _is_last(connection, name, keeping):
+                return False
             found = connection.execute(statement).one_or_none() is not None
             connection.execute(delete(sessions).where(sessions.c.account == name))
+            _note(connection, event if found else None)
         return found
 
-    def remove_account(self, name: str) -> bool:
-        """Remove an account with its sessions; False where there is none."""
+    def remove_account(self, name: str, keeping: str = "", event: AuditEvent | None = None) -> bool:
+        """Remove an account with its sessions.
+
+        False, and nothing changed, where there is none, or where it is the last one of the role `keeping`.
+        """
         statement = delete(accounts).where(accounts.c.name == name).returning(accounts.c.name)
         with transaction(self.engine) as connection:
-            return connection.execute(statement).one_or_none() is not None
+            if keeping and _is_last(connection, name, keeping):
+                return False
+            found = connection.execute(statement).one_or_none() is not None
+            _note(connection, event if found else None)
+        return found
 
-    def end_sessions(self, name: str) -> None:
+    def give_password(self, name: str, password_hash: str, event: AuditEvent) -> None:
+        """Give an account a new password, and end its sessions."""
         with transaction(self.engine) as connection:
+            connection.execute(update(accounts).where(accounts.c.name == name).values(password_hash=password_hash))
             connection.execute(delete(sessions).where(sessions.c.account == name))
+            _note(connection, event)
 
     def set_password_hash(self, name: str, password_hash: str) -> None:
-        """Replace the hash of an account: a new password, or the old one hashed with newer parameters."""
+        """Replace the hash of an account: its password hashed with newer parameters."""
         with transaction(self.engine) as connection:
             connection.execute(update(accounts).where(accounts.c.name == name).values(password_hash=password_hash))
 
@@ -120,10 +141,11 @@ class AccountRows:
             connection.execute(update(accounts).where(accounts.c.name == name).values(values))
             return StoredCredentials(row.password_hash, row.role)
 
-    def clear_failures(self, name: str) -> None:
+    def clear_failures(self, name: str, event: AuditEvent | None = None) -> None:
         values = {"failed_logins": 0, "locked_until": None}
         with transaction(self.engine) as connection:
             connection.execute(update(accounts).where(accounts.c.name == name).values(values))
+            _note(connection, event)
 
     def add_session(self, token_sha256: str, account: str, at: datetime, expires_at: datetime) -> None:
         """Add a session, and forget those that have expired."""
@@ -157,6 +179,24 @@ class AccountRows:
         query = select(api_tokens.c.role).where(api_tokens.c.token_sha256 == token_sha256)
         with transaction(self.engine) as connection:
             return connection.execute(query).scalar_one_or_none()
+
+    def _changed(self, statement: ReturningInsert[Any] | ReturningUpdate[Any], event: AuditEvent | None) -> bool:
+        """Return whether the statement changed a row; the event is noted only then."""
+        with transaction(self.engine) as connection:
+            found = connection.execute(statement).one_or_none() is not None
+            _note(connection, event if found else None)
+        return found
+
+
+def _note(connection: Connection, event: AuditEvent | None) -> None:
+    if event is not None:
+        AuditRows(connection).append(event)
+
+
+def _is_last(connection: Connection, name: str, role: str) -> bool:
+    """Return whether nobody else has the role; holds its rows, so that two who ask at once do not both go."""
+    query = select(accounts.c.name).where(accounts.c.role == role).order_by(accounts.c.name).with_for_update()
+    return list(connection.execute(query).scalars()) == [name]
 
 
 def _sites(found: list[str] | None) -> tuple[str, ...] | None:

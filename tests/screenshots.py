@@ -60,6 +60,9 @@ def take(page: Page, url: str, suffix: str) -> None:
         page.get_by_role("button", name="System").click()
         page.get_by_role("row", name="ct-head-haemorrhage").wait_for()
         page.screenshot(path=TARGET / "system.png")
+        page.get_by_role("button", name="Users").click()
+        page.get_by_role("row", name="admin").wait_for()
+        page.screenshot(path=TARGET / "users.png")
 
 
 def enter(page: Page, address: str) -> None:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from models.evidence import EvidenceKind, MeasuredRun, ReachedVerdict
 from models.lifecycle import RegisteredModel
-from triage.audit import Actor
+from triage.audit import Actor, AuditEvent
 from triage.identifiers import StudyInstanceUid
 from triage.surveillance import Disposition, KeptAlarm, StreamKey, StreamKind
 
@@ -152,3 +152,32 @@ class SiteRights(Protocol):
 
     def openings(self, most: int) -> Sequence[Opening]:
         """Return the newest ones first."""
+
+
+class Account(Protocol):
+    """An account as it is listed; `sites` None: every site; `issuer` is the identity provider that vouches for it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def role(self) -> str: ...
+    @property
+    def locked_until(self) -> datetime | None: ...
+    @property
+    def sites(self) -> tuple[str, ...] | None: ...
+    @property
+    def issuer(self) -> str | None: ...
+
+
+class ManagedAccounts(Protocol):
+    """Accounts as those who manage them need them; each change and its `event` are one transaction."""
+
+    def every(self) -> Sequence[Account]: ...
+    def create_account(
+        self, name: str, password_hash: str, role: str, at: datetime, event: AuditEvent | None = None
+    ) -> bool: ...
+    def set_role(self, name: str, role: str, keeping: str = "", event: AuditEvent | None = None) -> bool: ...
+    def set_sites(self, name: str, sites: Sequence[str] | None, event: AuditEvent | None = None) -> bool: ...
+    def give_password(self, name: str, password_hash: str, event: AuditEvent) -> None: ...
+    def clear_failures(self, name: str, event: AuditEvent | None = None) -> None: ...
+    def remove_account(self, name: str, keeping: str = "", event: AuditEvent | None = None) -> bool: ...

@@ -26,6 +26,7 @@ from worklist.live import LiveChanges
 from worklist.noting import Noting
 from worklist.oidc import SignIn
 from worklist.page_files import serve_page, static_folder
+from worklist.people import People
 from worklist.ports import WorklistServices
 from worklist.routes import (
     administration,
@@ -40,6 +41,7 @@ from worklist.routes import (
     images,
     listing,
     operations,
+    people,
     provider,
     session,
     surveillance,
@@ -68,11 +70,12 @@ def create_app(services: WorklistServices, settings: WebSettings, sign_in: SignI
     app.state.sign_in = sign_in
     app.state.authenticator = Authenticator(services.accounts, services.clock, settings.session_lifetime)
     app.state.noting = Noting(services.audit, services.clock)
+    app.state.people = People(services.accounts, services.clock)
     app.state.live = LiveChanges(services.changes)
     app.state.shared_answers = SharedAnswers()
     app.state.told_rows = ToldRows(services.rows, services.clock)
     listed = (session, provider, listing, work, images, events, alarms, audit, break_glass, validations)
-    for module in (*listed, deliveries, views, administration, surveillance, operations):
+    for module in (*listed, deliveries, views, administration, surveillance, operations, people):
         app.include_router(module.router)
     if services.dicomweb is not None:
         for module in (dicomweb_search, dicomweb_retrieve, dicomweb_store):

@@ -20,6 +20,7 @@ from worklist.administration_ports import (
     Evidence,
     Gateway,
     InstalledModels,
+    ManagedAccounts,
     SavedViews,
     SiteRights,
     Streams,
@@ -208,11 +209,8 @@ class OpenSession(Protocol):
     def sites(self) -> tuple[str, ...] | None: ...
 
 
-class Accounts(Protocol):
+class Accounts(ManagedAccounts, Protocol):
     """Accounts, sessions and API tokens; tokens are known by their SHA-256 only."""
-
-    def create_account(self, name: str, password_hash: str, role: str, at: datetime) -> bool:
-        """Add an account; False, and nothing changed, where the name is taken."""
 
     def has_account(self, name: str) -> bool: ...
 
@@ -220,8 +218,6 @@ class Accounts(Protocol):
 
     def claim_attempt(self, name: str, at: datetime, locks: Sequence[timedelta]) -> Credentials | None:
         """Count one login attempt as failed and return what to check; None for an unknown or locked account."""
-
-    def clear_failures(self, name: str) -> None: ...
 
     def add_session(self, token_sha256: str, account: str, at: datetime, expires_at: datetime) -> None: ...
 

@@ -30,6 +30,7 @@ class Permission(StrEnum):
     SEE_VALIDATIONS = "see_validations"
     SEE_ALARMS = "see_alarms"
     HANDLE_ALARMS = "handle_alarms"
+    MANAGE_USERS = "manage_users"
 
 
 _VIEWS = frozenset({Permission.SEE_LIST, Permission.SEE_IMAGES})

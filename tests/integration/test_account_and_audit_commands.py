@@ -41,7 +41,7 @@ def test_a_given_password_is_not_told_and_a_short_one_refused(acuity):
     assert (code, "long enough" in out) == (0, False)
 
     code, _, err = acuity("users", "add", "bob", "--role", "lead", "--password-stdin", said="short\n")
-    assert (code, err) == (2, "acuity: password: 5 characters, needed at least 12\n")
+    assert (code, err) == (2, "acuity: password: 5 characters, needed 12 to 1024\n")
     assert json.loads(acuity("users", "list", "--json")[1]) == [{"name": "ann", "role": "lead", "locked": False}]
 
 

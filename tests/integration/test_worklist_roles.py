@@ -42,6 +42,12 @@ NEEDED = {
     ("GET", "/api/v1/views"): LIST,
     ("PUT", "/api/v1/views/{name}"): LIST,
     ("DELETE", "/api/v1/views/{name}"): LIST,
+    ("GET", "/api/v1/accounts"): Permission.MANAGE_USERS,
+    ("POST", "/api/v1/accounts"): Permission.MANAGE_USERS,
+    **{
+        ("POST", f"/api/v1/accounts/{act}"): Permission.MANAGE_USERS
+        for act in ("role", "sites", "password", "unlock", "remove")
+    },
     ("GET", "/api/v1/gateway"): Permission.SEE_OPERATIONS,
     ("GET", "/api/v1/models"): Permission.SEE_OPERATIONS,
     ("GET", "/api/v1/models/{model_id}/card"): Permission.SEE_OPERATIONS,

@@ -22,8 +22,9 @@ import { useWork } from "./work";
 import { words } from "./words/language";
 import { Worklist, type WorklistHandle } from "./Worklist";
 
-// The list must be quick; the pages of the quality manager come when they are opened.
+// The list must be quick; the pages of the quality manager and of the administrator come when they are opened.
 const SurveillancePage = lazy(() => import("./surveillance/SurveillancePage"));
+const PeoplePage = lazy(() => import("./people/PeoplePage"));
 const ValidationPage = lazy(() => import("./validation/ValidationPage"));
 
 const PAGE_ROWS = 200;
@@ -149,6 +150,10 @@ export function ListPage({ session, theme, onTheme, onLogout, onExpired }: Props
         ) : view.panel === "validation" && session.permissions.includes("see_validations") ? (
           <Suspense fallback={<p className="opening">{words.frame.openingPage}</p>}>
             <ValidationPage />
+          </Suspense>
+        ) : view.panel === "people" && session.permissions.includes("manage_users") ? (
+          <Suspense fallback={<p className="opening">{words.frame.openingPage}</p>}>
+            <PeoplePage me={session.name} />
           </Suspense>
         ) : view.panel === "audit" || !seesList ? (
           <AuditTable />

@@ -218,7 +218,8 @@ export type Permission =
   | "see_audit"
   | "see_validations"
   | "see_alarms"
-  | "handle_alarms";
+  | "handle_alarms"
+  | "manage_users";
 
 /** What is asked of the list; empty strings demand nothing. */
 export interface Wanted {

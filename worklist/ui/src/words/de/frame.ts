@@ -42,6 +42,7 @@ export const frame: Words["frame"] = {
   surveillance: "Überwachung",
   validation: "Validierung",
   system: "System",
+  people: "Konten",
   audit: "Protokoll",
   logOut: "Abmelden",
   help: "Hilfe und Tasten",

@@ -41,6 +41,7 @@ export const frame = {
   surveillance: "Surveillance",
   validation: "Validation",
   system: "System",
+  people: "Users",
   audit: "Audit",
   logOut: "Log out",
   help: "Help and keys",
