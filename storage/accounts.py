@@ -50,7 +50,7 @@ class StoredSession:
 
 @dataclass(frozen=True, slots=True)
 class AccountRows:
-    """Accounts, sessions and tokens, each call in a transaction of its own; with an `event`, that is noted in the same."""
+    """Accounts, sessions and tokens, each call in a transaction of its own, with the `event` that tells of it."""
 
     engine: Engine
 

@@ -61,7 +61,11 @@ def take(page: Page, url: str, suffix: str) -> None:
         page.get_by_role("row", name="ct-head-haemorrhage").wait_for()
         page.screenshot(path=TARGET / "system.png")
         page.get_by_role("button", name="Users").click()
-        page.get_by_role("row", name="admin").wait_for()
+        for name, role in (("dr.patel", "lead"), ("night.reader", "reader"), ("pacs", "operator")):
+            page.locator("input[name=name]").fill(name)
+            page.locator("select[name=role]").select_option(role)
+            page.get_by_role("button", name="Add the account").click()
+            page.get_by_role("row", name=name).wait_for()
         page.screenshot(path=TARGET / "users.png")
 
 

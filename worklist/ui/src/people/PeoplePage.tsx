@@ -76,7 +76,7 @@ function NewAccount({ roles, isBusy, onChange }: NewProps): ReactNode {
     event.currentTarget.reset();
   };
   return (
-    <form className="account-new" onSubmit={submit}>
+    <form className="form account-new" onSubmit={submit}>
       <label>
         {words.frame.name}
         <input name="name" required maxLength={64} autoComplete="off" autoCapitalize="none" spellCheck={false} />
