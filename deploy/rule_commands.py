@@ -3,22 +3,20 @@
 import argparse
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine
-
 from deploy.opened import opened_database
 from deploy.routing import FileRouter, router_of, rule_file_of, rules_of
+from deploy.rules_in_use import stored_study
 from deploy.settings import read_settings
-from storage.database import DatabaseTransactions, connect
+from storage.database import connect
 from storage.routing import studies_since
 from triage.errors import InvalidSetting
 from triage.identifiers import StudyInstanceUid
-from triage.rules import Answer, Facts, Routing, Rule, decide, holds
-from triage.study import Series, Study
+from triage.rules import Answer, Facts, Routing, decide, tried
 
 
 def check(options: argparse.Namespace) -> int:
@@ -43,21 +41,21 @@ def test(options: argparse.Namespace) -> int:
         facts: tuple[Facts, ...] = (router.facts_of(file, sources, _arrival(options.at, router)),)
     else:
         with opened_database(settings) as url:
-            known = _stored(connect(url), StudyInstanceUid(options.subject))
+            known = stored_study(connect(url), StudyInstanceUid(options.subject))
             facts = router.facts(known.series, known.sources, known.study.received_at)
     told: list[dict[str, Any]] = []
-    for rule in router.rules:
-        tried = [_explained(rule, one) for one in facts]
-        told.append({"name": rule.name, "matches": any(one["holds"] for one in tried), "series": tried})
+    for trial in tried(router.rules, facts):
+        series = [{"series_instance_uid": uid, **_as_object(answer)} for uid, answer in trial.answers]
+        told.append({"name": trial.rule, "matches": trial.matches, "series": series})
     routing = decide(router.rules, facts)
     if options.json:
         print(json.dumps({"subject": options.subject, "rules": told, "routing": as_object(routing)}))
         return 0
     for one in told:
         print(f"{'MATCHES' if one['matches'] else 'no match'}  {one['name']}")
-        for tried in one["series"]:
-            print(f"    series {tried['series_instance_uid'] or 'of the file'}")
-            print("\n".join(_lines(tried, 2)))
+        for on_series in one["series"]:
+            print(f"    series {on_series['series_instance_uid'] or 'of the file'}")
+            print("\n".join(_lines(on_series, 2)))
     print("\n".join(_routing_lines(routing)))
     return 0
 
@@ -72,7 +70,7 @@ def replay(options: argparse.Namespace) -> int:
     with opened_database(settings) as url:
         engine = connect(url)
         for uid in studies_since(engine, since):
-            known = _stored(engine, uid)
+            known = stored_study(engine, uid)
             seen += 1
             changes = _changes(known.routing, router.route(known.study, known.series, known.sources))
             if changes:
@@ -93,22 +91,6 @@ def as_object(routing: Routing) -> dict[str, Any]:
     return {**asdict(routing), "priority_floor": routing.priority_floor.name}
 
 
-@dataclass(frozen=True, slots=True)
-class _Stored:
-    study: Study
-    series: tuple[Series, ...]
-    sources: tuple[str, ...]
-    routing: Routing
-
-
-def _stored(engine: Engine, uid: StudyInstanceUid) -> _Stored:
-    """Return a study as it stands, with what was decided for it; raises UnknownStudy."""
-    with DatabaseTransactions(engine).begin() as records:
-        study = records.studies.get(uid)
-        routing = records.routing.routing_of(uid, study.revision)
-        return _Stored(study, records.studies.series_of(uid), records.studies.sources_of(uid), routing)
-
-
 def _changes(before: Routing, after: Routing) -> dict[str, dict[str, Any]]:
     was, is_now = as_object(before), as_object(after)
     return {key: {"before": was[key], "after": is_now[key]} for key in is_now if was[key] != is_now[key]}
@@ -124,10 +106,6 @@ def _moment(text: str, option: str, router: FileRouter) -> datetime:
     except ValueError as error:
         raise InvalidSetting(f"{option}: found {text!r}, needed a day or a time as 2026-03-01T22:00") from error
     return moment if moment.tzinfo else moment.replace(tzinfo=router.zone)
-
-
-def _explained(rule: Rule, facts: Facts) -> dict[str, Any]:
-    return {"series_instance_uid": facts.series_instance_uid, **_as_object(holds(rule.when, facts))}
 
 
 def _as_object(answer: Answer) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from deploy.bundles import sound_bundles
 from deploy.clock import SystemClock
 from deploy.dicomweb import dicomweb_on
 from deploy.process import process
+from deploy.rules_in_use import RulesInUse
 from deploy.settings import Settings, secret_in
 from deploy.stream_looks import StreamLooks
 from inference.display import FrameReader
@@ -71,6 +72,7 @@ def services_on(engine: Engine, settings: Settings) -> WorklistServices:
         gateway=GatewayReader(engine),
         models=ModelRows(engine),
         site_rights=SiteRightsRows(engine),
+        rules=RulesInUse(engine, settings),
         localising=localising_models(settings),
         dicomweb=dicomweb_on(engine, settings, frames),
     )

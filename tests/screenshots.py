@@ -13,12 +13,35 @@ SETTINGS = "[dicom]\nport = 0\n[web]\nport = 0\n"
 SIZE = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 STUDIES = 14
+FIRST_ACCESSION = "fetch('/api/v1/worklist?limit=1').then(a => a.json()).then(a => a.rows[0].accession)"
+RULES = """
+[[rules]]
+name = "head CT comes first"
+when.all = [
+  { tag = "Modality", equals = "CT" },
+  { any = [{ tag = "BodyPartExamined", equals = "HEAD" }, { tag = "StudyDescription", contains = "head" }] },
+]
+then = { run_only = ["ct-head-haemorrhage"], priority_floor = "urgent" }
+[[rules]]
+name = "keep what the night shift read"
+when = { time = "22:00-06:00" }
+then = { retention_days = 90 }
+"""
 
 
 def main() -> None:
     """Write docs/screenshots/*.png."""
     TARGET.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, acuity_up(Path(folder) / "home", SETTINGS, "--simulator") as running:
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder) / "home"
+        home.mkdir()
+        (home / "rules.toml").write_text(RULES, encoding="utf-8")
+        take_all(home)
+
+
+def take_all(home: Path) -> None:
+    """Write the pictures of one run in `home`."""
+    with acuity_up(home, SETTINGS, "--simulator") as running:
         wait_for(lambda: enough(running), 240, running.studies)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium_path(), args=CHROMIUM_ARGUMENTS)
@@ -60,6 +83,11 @@ def take(page: Page, url: str, suffix: str) -> None:
         page.get_by_role("button", name="System").click()
         page.get_by_role("row", name="ct-head-haemorrhage").wait_for()
         page.screenshot(path=TARGET / "system.png")
+        page.get_by_role("button", name="Rules").click()
+        page.get_by_label("Accession number").fill(page.evaluate(FIRST_ACCESSION))
+        page.get_by_role("button", name="Try the rules").click()
+        page.get_by_role("status", name="What follows").wait_for()
+        page.screenshot(path=TARGET / "rules.png")
         page.get_by_role("button", name="Users").click()
         for name, role in (("dr.patel", "lead"), ("night.reader", "reader"), ("pacs", "operator")):
             page.locator("input[name=name]").fill(name)

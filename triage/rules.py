@@ -6,7 +6,7 @@ the whole condition. Nothing of a rule is ever run as code.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import UTC, datetime, time
 from enum import StrEnum
 from math import inf
 from typing import TypeAlias
@@ -211,6 +211,18 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Trial:
+    """One rule tried on a study: the answer for each series, by its UID."""
+
+    rule: str
+    answers: tuple[tuple[str, Answer], ...]
+
+    @property
+    def matches(self) -> bool:
+        return any(answer.holds for _, answer in self.answers)
+
+
+@dataclass(frozen=True, slots=True)
 class Restriction:
     """A rule that wants only these models asked."""
 
@@ -272,6 +284,19 @@ def decide(rules: Sequence[Rule], series: Sequence[Facts]) -> Routing:
         priority_floor=floor,
         floor_rule=next((name for band, name in floors if band is floor), ""),
     )
+
+
+def tried(rules: Sequence[Rule], series: Sequence[Facts]) -> tuple[Trial, ...]:
+    """Return for each rule why it matches a study of these series or does not."""
+    return tuple(
+        Trial(rule.name, tuple((facts.series_instance_uid, holds(rule.when, facts)) for facts in series))
+        for rule in rules
+    )
+
+
+def needs(condition: Condition) -> Answer:
+    """Return what `condition` needs; of a series that nothing is known about, so nothing else in it counts."""
+    return holds(condition, Facts({}, (), datetime.min.replace(tzinfo=UTC)))
 
 
 def holds(condition: Condition, facts: Facts) -> Answer:

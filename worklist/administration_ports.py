@@ -8,6 +8,7 @@ from models.evidence import EvidenceKind, MeasuredRun, ReachedVerdict
 from models.lifecycle import RegisteredModel
 from triage.audit import Actor, AuditEvent
 from triage.identifiers import StudyInstanceUid
+from triage.rules import Routing, Rule, Trial
 from triage.surveillance import Disposition, KeptAlarm, StreamKey, StreamKind
 
 
@@ -152,6 +153,25 @@ class SiteRights(Protocol):
 
     def openings(self, most: int) -> Sequence[Opening]:
         """Return the newest ones first."""
+
+
+class RoutingRules(Protocol):
+    """The routing rules that were read at the start."""
+
+    @property
+    def rules(self) -> Sequence[Rule]: ...
+    @property
+    def digest(self) -> str: ...
+    @property
+    def has_changed(self) -> bool: ...
+
+    def try_on(self, uid: StudyInstanceUid) -> tuple[Sequence[Trial], Routing]:
+        """Return what each rule says about a study as it stands, and what follows.
+
+        Raises:
+            UnknownStudy: there is none.
+            UnreadableInstance: the header of an image cannot be read.
+        """
 
 
 class Account(Protocol):

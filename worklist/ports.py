@@ -21,6 +21,7 @@ from worklist.administration_ports import (
     Gateway,
     InstalledModels,
     ManagedAccounts,
+    RoutingRules,
     SavedViews,
     SiteRights,
     Streams,
@@ -386,6 +387,7 @@ class WorklistServices:
     gateway: Gateway
     models: InstalledModels
     site_rights: SiteRights
+    rules: RoutingRules
     localising: frozenset[str]
     """The models whose display policy lets the page show where they see something."""
     dicomweb: DicomWebServices | None = None

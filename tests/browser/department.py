@@ -11,6 +11,7 @@ from pathlib import Path
 from pydicom import Dataset
 from sqlalchemy import Engine, text
 
+from deploy.rules_in_use import RulesInUse
 from deploy.settings import Settings, SettingsFile
 from deploy.stream_looks import StreamLooks
 from dicom_gateway.headers import read_instance
@@ -300,6 +301,7 @@ def services_on(engine: Engine) -> WorklistServices:
         gateway=GatewayReader(engine),
         models=ModelRows(engine),
         site_rights=SiteRightsRows(engine),
+        rules=RulesInUse(engine, Settings(Path(), SettingsFile())),
         localising=frozenset({ICH.name}),
     )
 

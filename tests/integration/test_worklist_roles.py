@@ -48,6 +48,8 @@ NEEDED = {
         ("POST", f"/api/v1/accounts/{act}"): Permission.MANAGE_USERS
         for act in ("role", "sites", "password", "unlock", "remove")
     },
+    ("GET", "/api/v1/rules"): Permission.SEE_OPERATIONS,
+    ("GET", f"{STUDY}/rules"): Permission.SEE_OPERATIONS,
     ("GET", "/api/v1/gateway"): Permission.SEE_OPERATIONS,
     ("GET", "/api/v1/models"): Permission.SEE_OPERATIONS,
     ("GET", "/api/v1/models/{model_id}/card"): Permission.SEE_OPERATIONS,

@@ -25,6 +25,7 @@ import { Worklist, type WorklistHandle } from "./Worklist";
 // The list must be quick; the pages of the quality manager and of the administrator come when they are opened.
 const SurveillancePage = lazy(() => import("./surveillance/SurveillancePage"));
 const PeoplePage = lazy(() => import("./people/PeoplePage"));
+const RulesPage = lazy(() => import("./rules/RulesPage"));
 const ValidationPage = lazy(() => import("./validation/ValidationPage"));
 
 const PAGE_ROWS = 200;
@@ -154,6 +155,10 @@ export function ListPage({ session, theme, onTheme, onLogout, onExpired }: Props
         ) : view.panel === "people" && session.permissions.includes("manage_users") ? (
           <Suspense fallback={<p className="opening">{words.frame.openingPage}</p>}>
             <PeoplePage me={session.name} />
+          </Suspense>
+        ) : view.panel === "rules" && session.permissions.includes("see_operations") ? (
+          <Suspense fallback={<p className="opening">{words.frame.openingPage}</p>}>
+            <RulesPage />
           </Suspense>
         ) : view.panel === "audit" || !seesList ? (
           <AuditTable />

@@ -32,7 +32,7 @@ interface TopBarProps {
   liveness: Liveness;
   attention: number;
   openPanel: string;
-  onPanel: (panel: "attention" | "audit" | "admin" | "surveillance" | "validation" | "people") => void;
+  onPanel: (panel: "attention" | "audit" | "admin" | "surveillance" | "validation" | "people" | "rules") => void;
   onSearch: (text: string) => void;
   onSearchDone: () => void;
   onHelp: () => void;
@@ -84,6 +84,15 @@ export function TopBar(props: TopBarProps): ReactNode {
             onPress={() => props.onPanel("admin")}
           >
             {words.frame.system}
+          </Button>
+        )}
+        {props.session.permissions.includes("see_operations") && (
+          <Button
+            className="button button-quiet"
+            aria-expanded={props.openPanel === "rules"}
+            onPress={() => props.onPanel("rules")}
+          >
+            {words.frame.rules}
           </Button>
         )}
         {props.session.permissions.includes("manage_users") && (

@@ -29,7 +29,7 @@ const ALLOWED: Record<(typeof NAMES)[number], RegExp> = {
   owner: /^[^\p{Cc}]{1,128}$/u,
   site: /^[^\p{Cc}]{1,64}$/u,
   study: /^[0-9.]{1,64}$/,
-  panel: /^(attention|audit|admin|surveillance|validation|people)$/,
+  panel: /^(attention|audit|admin|surveillance|validation|people|rules)$/,
   alarm: /^[0-9]{1,9}$/,
 };
 

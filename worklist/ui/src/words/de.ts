@@ -4,6 +4,7 @@ import { frame } from "./de/frame";
 import { help } from "./de/help";
 import { list } from "./de/list";
 import { people } from "./de/people";
+import { rules } from "./de/rules";
 import { study } from "./de/study";
 import { system } from "./de/system";
 import { validation } from "./de/validation";
@@ -11,4 +12,4 @@ import { watch } from "./de/watch";
 import { work } from "./de/work";
 import type { Words } from "./language";
 
-export const de: Words = { frame, help, list, people, study, system, validation, watch, work };
+export const de: Words = { frame, help, list, people, rules, study, system, validation, watch, work };

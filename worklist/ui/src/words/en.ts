@@ -4,10 +4,11 @@ import { frame } from "./en/frame";
 import { help } from "./en/help";
 import { list } from "./en/list";
 import { people } from "./en/people";
+import { rules } from "./en/rules";
 import { study } from "./en/study";
 import { system } from "./en/system";
 import { validation } from "./en/validation";
 import { watch } from "./en/watch";
 import { work } from "./en/work";
 
-export const en = { frame, help, list, people, study, system, validation, watch, work };
+export const en = { frame, help, list, people, rules, study, system, validation, watch, work };

@@ -42,6 +42,7 @@ export const frame: Words["frame"] = {
   surveillance: "Überwachung",
   validation: "Validierung",
   system: "System",
+  rules: "Regeln",
   people: "Konten",
   audit: "Protokoll",
   logOut: "Abmelden",

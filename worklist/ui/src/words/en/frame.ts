@@ -41,6 +41,7 @@ export const frame = {
   surveillance: "Surveillance",
   validation: "Validation",
   system: "System",
+  rules: "Rules",
   people: "Users",
   audit: "Audit",
   logOut: "Log out",

@@ -1,0 +1,30 @@
+import type { Words } from "../language";
+
+export const rules: Words["rules"] = {
+  title: "Regeln",
+  intro: "Welche Modelle welche Studien ansehen und wohin diese gehen. Die Datei rules.toml wird auf dem Server geändert und gilt ab dem nächsten Start.",
+  hasChanged: "Die Datei auf dem Server ist inzwischen eine andere; bis zum nächsten Start gilt, was hier steht.",
+  none: "Keine Regeln: jedes Modell, das eine Studie annimmt, wird gefragt, und Ergebnisse gehen an jedes Ziel, das ihre Art verlangt.",
+  tryThem: "Regeln ausprobieren",
+  noStudy: "Keine Studie hat diese Auftragsnummer oder UID.",
+  whatFollows: "Was für diese Studie folgt",
+  matches: "trifft zu",
+  matchesNot: "trifft nicht zu",
+  when: "Wenn",
+  then: "Dann",
+  yes: "ja:",
+  no: "nein:",
+  found: (what) => `(gefunden: ${what})`,
+  everyStudy: "jede Studie",
+  connectives: { "all of": "alle von", "any of": "eines von", not: "nicht" },
+  actions: {
+    run_only: (models) => `nur ${models} fragen`,
+    run_always: (models) => `immer ${models} fragen`,
+    send_original: (to) => `die Bilder an ${to} senden`,
+    send_results: (to) => `Ergebnisse nur an ${to} senden`,
+    send_deidentified: (to) => `de-identifizierte Kopien an ${to} senden`,
+  },
+  floor: (band) => `mindestens ${band}`,
+  retention: (days) => (days ? `die Bilder ${days} Tage behalten` : "die Bilder für immer behalten"),
+  nothing: "Nichts ändert sich.",
+};
