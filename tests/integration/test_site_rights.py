@@ -92,9 +92,12 @@ def test_every_route_about_a_study_refuses_those_of_another_site(app, services, 
             (method, path): client.request(method, path, json=None if method == "GET" else {}) for method, path in asked
         }
 
-    assert len(answers) == 13
+    assert len(answers) == 14
     assert {answer.status_code for answer in answers.values()} == {403}
-    assert {answer.json()["detail"] for answer in answers.values()} == {"the study is of another site"}
+    said = {asked: answer.json()["detail"] for asked, answer in answers.items()}
+    rules = said.pop(("GET", f"/api/v1/studies/{studies[1]}/rules"))
+    assert set(said.values()) == {"the study is of another site"}
+    assert rules == ("role reader may not see_operations" if role is Role.READER else "the study is of another site")
 
 
 def test_a_refusal_is_noted_with_the_study_and_an_unknown_one_is_not_found(ann, studies, services):
