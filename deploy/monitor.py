@@ -19,6 +19,7 @@ from deploy.jobs import open_queue, take_up_lost_jobs
 from deploy.notifying import climb, ladder_of
 from deploy.process import process
 from deploy.receive import receiving_of, storing_of
+from deploy.rules_in_use import note_rules
 from deploy.settings import Settings
 from deploy.storing import retention_of
 from dicom_gateway.storing import Storing
@@ -51,6 +52,7 @@ def run(options: argparse.Namespace) -> int:
     with process(options, "monitor") as own:
         engine = connect(own.database_url)
         receiving = receiving_of(own.settings, engine)
+        note_rules(engine, own.settings, SystemClock())
         completeness = own.settings.file.completeness
         bounds = QuietBounds(
             timedelta(seconds=completeness.shortest_quiet_period_s),
@@ -181,11 +183,11 @@ def _watch_drift(engine: Engine, settings: Settings, stop: threading.Event) -> N
         except Exception:
             log.exception("drift_watch_failed")
         else:
-            _tell(found)
+            _log(found)
 
 
-def _tell(found: Round) -> None:
-    """Tell people what the look changed; the one place from which they are notified."""
+def _log(found: Round) -> None:
+    """Log what the look changed; people are told by the outbox, where the database notes each alarm itself."""
     for event, alarms in (
         ("drift_alarm", found.opened), ("alarm_escalated", found.escalated), ("flags_paused", found.paused),
     ):  # fmt: skip

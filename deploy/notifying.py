@@ -69,9 +69,17 @@ class Telling:
         kind = EventKind(one.kind)
         is_study = kind is EventKind.CRITICAL_STUDY
         accession = self.outbox.accession_number_of(one.subject) if is_study and self.tells_accession_number else ""
-        asked = {"study": one.subject} if is_study else {"panel": "attention"} if kind is EventKind.DEAD_LETTER else {}
-        link = f"{self.page_url}/" + (f"?{urlencode(asked)}" if asked else "")
+        link = f"{self.page_url}/?{urlencode(_shown_by(kind, one.subject))}"
         return Message(one.id, kind, one.subject, one.at, one.step, link, accession)
+
+
+def _shown_by(kind: EventKind, subject: str) -> Mapping[str, str]:
+    """Return what the page's address asks for to show what a message is about."""
+    if kind is EventKind.CRITICAL_STUDY:
+        return {"study": subject}
+    if kind is EventKind.DEAD_LETTER:
+        return {"panel": "attention"}
+    return {"panel": "surveillance", "alarm": subject}
 
 
 def telling_of(settings: Settings, outbox: Outbox, clock: Clock) -> Telling:

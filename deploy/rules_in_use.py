@@ -3,14 +3,20 @@
 import hashlib
 from dataclasses import dataclass, field
 
+import structlog
 from sqlalchemy import Engine
 
 from deploy.routing import FileRouter, router_of, rule_file_of
 from deploy.settings import Settings
 from storage.database import DatabaseTransactions
-from triage.identifiers import StudyInstanceUid
+from storage.rule_history import RuleHistory
+from triage.identifiers import Sha256, StudyInstanceUid
+from triage.ports import Clock
+from triage.rule_history import RuleFile
 from triage.rules import Routing, Rule, Trial, decide, tried
 from triage.study import Series, Study
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,17 @@ class RulesInUse:
     def _digest_now(self) -> str:
         file = rule_file_of(self.settings)
         return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
+
+
+def note_rules(engine: Engine, settings: Settings, clock: Clock) -> None:
+    """Keep the rule file of this installation where it is another one than was read last; raises InvalidSetting."""
+    router_of(settings)
+    file = rule_file_of(settings)
+    content = file.read_text(encoding="utf-8") if file.is_file() else ""
+    digest = hashlib.sha256(content.encode()).hexdigest() if content else ""
+    change = RuleHistory(engine).keep(RuleFile(Sha256(digest), content, clock.now()))
+    if change is not None:
+        log.info("rules_changed", added=len(change.added), removed=len(change.removed), changed=len(change.changed))
 
 
 def stored_study(engine: Engine, uid: StudyInstanceUid) -> StoredStudy:

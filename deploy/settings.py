@@ -257,7 +257,9 @@ class NotificationStepSection(_Section):
     after_minutes: float = Field(0.0, ge=0, description="minutes after the event, if nobody has acknowledged it")
     targets: tuple[str, ...] = Field(min_length=1, description="names of the targets that are told")
     events: frozenset[EventKind] = Field(
-        frozenset(EventKind), description="of what: a new critical study, a drift alarm, a delivery refused for good"
+        frozenset(EventKind),
+        description="of what: a new critical study, a drift alarm, one that nobody acknowledged in time, a delivery "
+        "refused for good",
     )
 
 

@@ -20,6 +20,7 @@ from deploy.settings import Settings, read_settings
 from storage.alarms import AlarmRows
 from storage.database import connect
 from storage.model_registry import ModelRows
+from storage.rule_history import RuleHistory
 from storage.study_records import RecordReader
 from triage.errors import InvalidSetting
 from validation.surveillance.figures import Facts, Figures, ModelChange, figures_of
@@ -77,6 +78,7 @@ def facts_of(engine: Engine, settings: Settings, first: date, last: date, now: d
         alarms=[one for one in reversed(AlarmRows(engine).all()) if start <= one.opened_at < end],
         changes=changes,
         estimates=seen.estimates,
+        rule_changes=RuleHistory(engine).changes(start, end),
     )
 
 
@@ -96,6 +98,7 @@ def document(figures: Figures) -> dict[str, Any]:
         "complaints": [asdict(one) for one in figures.complaints],
         "subgroups": [asdict(one) for one in figures.groups],
         "changes": [asdict(one) for one in facts.changes],
+        "rule_changes": [asdict(one) for one in facts.rule_changes],
         "turnaround": [asdict(one) for one in figures.waiting],
     }
     plain: dict[str, Any] = json.loads(json.dumps(told, default=lambda one: one.isoformat()))

@@ -27,12 +27,12 @@ _ALARM_SEEN = (AuditAction.ALARM_ACKNOWLEDGED, AuditAction.ALARM_ASSIGNED, Audit
 # nobody, so a study must have been opened or claimed by an account.
 _OPEN = text("""
     SELECT e.number, e.kind, e.subject, now() - e.at AS age,
-           coalesce(CASE e.kind
-               WHEN 'critical_study' THEN (
+           coalesce(CASE
+               WHEN e.kind = 'critical_study' THEN (
                    SELECT a.actor FROM audit_events a JOIN accounts c ON c.name = a.actor
                    WHERE a.study_instance_uid = e.subject AND a.number > e.after_link AND a.succeeded
                      AND a.action = ANY(:seen) AND a.role = ANY(:readers) ORDER BY a.number LIMIT 1)
-               WHEN 'alarm' THEN (
+               WHEN e.kind IN ('alarm', 'escalated_alarm') THEN (
                    SELECT a.actor FROM audit_events a
                    WHERE a.number > e.after_link AND a.action = ANY(:alarm_seen) AND a.details ->> 'alarm' = e.subject
                    ORDER BY a.number LIMIT 1)

@@ -350,6 +350,15 @@ routings = Table(
     Column("routing", JSONB, nullable=False),
 )
 
+rule_files = Table(
+    "rule_files",
+    metadata,
+    Column("number", BigInteger, Identity(), primary_key=True),
+    Column("sha256", Text, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("read_at", MOMENT, nullable=False),
+)
+
 saved_views = Table(
     "saved_views",
     metadata,

@@ -59,6 +59,7 @@ class AuditAction(StrEnum):
     GLASS_BROKEN = "glass_broken"
     ALARM_ESCALATED = "alarm_escalated"
     FLAGS_PAUSED = "flags_paused"
+    RULES_CHANGED = "rules_changed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ class EventKind(StrEnum):
 
     CRITICAL_STUDY = "critical_study"
     ALARM = "alarm"
+    ESCALATED_ALARM = "escalated_alarm"
     DEAD_LETTER = "dead_letter"
 
 
@@ -85,6 +86,8 @@ class Message:
             return "Critical study on the list"
         if self.kind is EventKind.ALARM:
             return f"Drift alarm {self.subject}"
+        if self.kind is EventKind.ESCALATED_ALARM:
+            return f"Drift alarm {self.subject}: nobody acknowledged it in time"
         return f"Destination {self.subject} refused a delivery for good"
 
 

@@ -206,11 +206,14 @@ def test_a_study_that_was_read_is_over_and_what_waits_is_dropped(
     assert [one.state for one in outbox.newest(5)] == ["dropped"]
 
 
+def a_drift_alarm(scanner):
+    key = StreamKey("", scanner, "ct-head", "mean")
+    return Alarm(key, StreamKind.OUTPUT, date(2026, 11, 2), date(2026, 11, 1), "up", 5.0, 4.0, 0.2, ())
+
+
 def test_an_alarm_and_a_dead_letter_are_told_until_they_are_handled(department, settings, outbox, engine):
     alarms, now, clock = AlarmRows(engine), datetime.now(UTC), SystemClock()
-    key = StreamKey("", "CT1", "ct-head", "mean")
-    first = Alarm(key, StreamKind.OUTPUT, date(2026, 11, 2), date(2026, 11, 1), "up", 5.0, 4.0, 0.2, ())
-    (opened,) = alarms.open_new([first], now)
+    (opened,) = alarms.open_new([a_drift_alarm("CT1")], now)
     for minutes in (5, 4):
         department.sends(department.receives(JANE, CT, minutes_ago=minutes), {"PACS": "refused: no such class"})
 
@@ -222,6 +225,38 @@ def test_an_alarm_and_a_dead_letter_are_told_until_they_are_handled(department, 
     assert rows(engine, "SELECT kind, subject, ending, ended_by FROM notification_events ORDER BY number") == [
         ("alarm", str(opened.number), "acknowledged", "lead"),
         ("dead_letter", "PACS", "acknowledged", "rad"),
+    ]
+
+
+def test_an_alarm_that_nobody_takes_climbs_the_ladder_again_when_it_escalates(
+    tmp_path, department, outbox, engine, database_url, webhook
+):
+    settings = settings_with(
+        tmp_path,
+        [{"targets": ["pager"], "events": ["alarm"]}, {"targets": ["head"], "events": ["escalated_alarm"]}],
+        [{"name": "pager", "url": webhook.url}, {"name": "head", "url": webhook.url}],
+    )
+    now, alarms = datetime.now(UTC), AlarmRows(engine)
+    opened = alarms.open_new([a_drift_alarm("CT1"), a_drift_alarm("CT2")], now, timedelta(hours=2))
+    climb(outbox, ladder_of(settings), SystemClock())
+    send(database_url, settings, outbox)
+    climb(outbox, ladder_of(settings), SystemClock())
+
+    alarms.acknowledge(opened[1].number, Actor("lead", "lead"), now)
+    alarms.escalate(now + timedelta(hours=3))
+    climb(outbox, ladder_of(settings), SystemClock())
+    send(database_url, settings, outbox)
+    told = [(one.target, one.subject, one.state) for one in reversed(outbox.newest(5))]
+    alarms.acknowledge(opened[0].number, Actor("lead", "lead"), now)
+    climb(outbox, ladder_of(settings), SystemClock())
+
+    first, second = (str(one.number) for one in opened)
+    assert sorted(told[:2]) == [("pager", first, "sent"), ("pager", second, "sent")]
+    assert told[2:] == [("head", first, "sent")]
+    _, last = webhook.requests[-1]
+    assert f"panel=surveillance&alarm={first}" in json.loads(last)["link"]
+    assert rows(engine, "SELECT subject, ending, ended_by FROM notification_events WHERE kind = 'escalated_alarm'") == [
+        (first, "acknowledged", "lead")
     ]
 
 

@@ -7,6 +7,7 @@ from datetime import date, datetime, tzinfo
 
 import numpy as np
 
+from triage.rule_history import RuleChange
 from triage.surveillance import KeptAlarm, StudyRecord
 from validation.drift.estimated import EstimatedPerformance
 from validation.drift.labelled import ERRORS, LabelledPerformance, labelled_performance
@@ -43,6 +44,7 @@ class Facts:
     alarms: Sequence[KeptAlarm]
     changes: Sequence[ModelChange]
     estimates: Sequence[EstimatedPerformance] = ()
+    rule_changes: Sequence[RuleChange] = ()
 
 
 @dataclass(frozen=True, slots=True)

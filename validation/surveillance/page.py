@@ -182,11 +182,26 @@ def _changes(figures: Figures) -> str:
         [f"{one.at:%Y-%m-%d %H:%M}", *map(escape, (one.model, one.action, one.state, one.by, one.why))]
         for one in figures.facts.changes
     ]  # fmt: skip
+    columns = ("when", "model", "action", "state", "by", "why")
+    models = _table("From the registry’s history", columns, rows) if rows else _none("The registry has no change")
+    return "<h2>Changes of versions and rules</h2>" + models + _rule_changes(figures)
+
+
+def _rule_changes(figures: Figures) -> str:
+    facts = figures.facts
+    rows = [
+        [f"{one.at.astimezone(facts.zone):%Y-%m-%d %H:%M}", one.sha256[:12] or "no file",
+         *(escape(", ".join(names)) for names in (one.added, one.removed, one.changed))]
+        for one in facts.rule_changes
+    ]  # fmt: skip
     if not rows:
-        return "<h2>Changes of versions and rules</h2><p>The registry has no change in the period.</p>"
-    return "<h2>Changes of versions and rules</h2>" + _table(
-        "From the registry’s history", ("when", "model", "action", "state", "by", "why"), rows
-    )
+        return _none("The routing rules have no change")
+    caption = "Routing rules, from the start that read them; a row without a name changed remarks or the order only"
+    return _table(caption, ("when", "file (SHA-256)", "added", "removed", "changed"), rows)
+
+
+def _none(what: str) -> str:
+    return f"<p>{what} in the period.</p>"
 
 
 def _waiting(figures: Figures) -> str:

@@ -9,6 +9,8 @@ import pytest
 
 from deploy.surveying import document, write_pdf
 from triage.errors import InvalidSetting
+from triage.identifiers import Sha256
+from triage.rule_history import RuleChange
 from triage.surveillance import Alarm, AlarmCause, AlarmState, KeptAlarm, StreamKey, StreamKind
 from validation.drift.monitor import Design
 from validation.drift.rehearsal import draw_records, rehearse
@@ -30,8 +32,10 @@ def figures():
     kept = KeptAlarm(1, alarm, MADE - timedelta(days=50), AlarmState.CLOSED, "physicist", AlarmCause.PROTOCOL_CHANGE,
                      "<b>new kernel</b>", "CAPA-7", MADE - timedelta(days=40))  # fmt: skip
     change = ModelChange(MADE - timedelta(days=60), "rehearsed 1.0.0", "activate", "active", "lead", "first release")
+    rules = RuleChange(MADE - timedelta(days=30), Sha256("ab" * 32), ("Chest <first>",), (), ("Originals",))
     statuses = rehearse(scenario, Design()).statuses
-    return figures_of(Facts(FIRST, LAST, UTC, MADE, records, statuses, [kept], [change]), {"sensitivity": 0.99})
+    facts = Facts(FIRST, LAST, UTC, MADE, records, statuses, [kept], [change], rule_changes=[rules])
+    return figures_of(facts, {"sensitivity": 0.99})
 
 
 def test_the_page_says_everything_and_needs_nothing_from_outside(figures):
@@ -44,6 +48,7 @@ def test_the_page_says_everything_and_needs_nothing_from_outside(figures):
     assert [word for word in ("http://", "https://", "<script", "src=") if word in page] == []
     assert "&lt;b&gt;new kernel&lt;/b&gt;" in page
     assert "CAPA-7" in page
+    assert "abababababab</td><td>Chest &lt;first&gt;</td>" in page
 
 
 def test_the_figures_are_those_of_the_records(figures):
