@@ -41,7 +41,7 @@ def status(options: argparse.Namespace) -> int:
         sys.stdout.write("\n")
     else:
         for one in told:
-            place = f"{one['site'] or '-'}  {one['scanner']}  {one['model'] or '-'}  {one['stream']}"
+            place = f"{one['site'] or '-'}  {one['scanner'] or '-'}  {one['model'] or '-'}  {one['stream']}"
             figures = f"{one['health']:9} {_shown(one['statistic'])} of {_shown(one['limit'])}"
             sys.stdout.write(f"{figures}  {place}  smallest change {_shown(one['smallest_change'])}\n")
     return int(any(one["health"] in ("alarm", "silent") for one in told))

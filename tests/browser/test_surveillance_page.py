@@ -167,6 +167,8 @@ def test_a_stream_is_green_only_with_a_figure_and_grey_while_it_learns(opened, r
     watch = page.get_by_role("region", name="Surveillance", exact=True)
     expect(watch.get_by_text("Within limits").first).to_be_visible()
 
+    places = watch.get_by_role("region", name="Rehearsal").get_by_role("heading", level=4).all_inner_texts()
+    assert [one.split("\n")[0] for one in places if "model on" not in one] == ["All scanners", "CT_ER", "CT1", "CT2"]
     good = watch.locator(".cell.level-good").all_inner_texts()  # all of them at one moment: the page refreshes itself
     assert good
     assert all("% of the limit" in one for one in good)

@@ -5,10 +5,11 @@ limit is solved for all charts of a site together and for baselines that are est
 interval. Silence has its share of the interval (`silence`).
 """
 
-from collections import defaultdict
+from collections import ChainMap, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +21,14 @@ from validation.drift.designs import Cusum
 from validation.drift.embeddings import embedding_streams
 from validation.drift.estimated import estimated_streams
 from validation.drift.promise import DAYS_PER_YEAR, REFERENCE_VALUE, Basis, SharedLimit, shared_limit
-from validation.drift.silence import ArrivalWatch, watch_arrivals
+from validation.drift.silence import ArrivalWatch, Silence, watch_arrivals
 
 Numbers = NDArray[np.float64]
 
 SILENCE = "silence"
+WHOLE_SITE = ""
+"""In place of a scanner's name: the silence of all scanners of a site together, where there are several."""
+
 STILL = 0.05
 """Standard deviations of a day: values that are not drawn by lot, of a stream whose studies are all alike."""
 
@@ -205,19 +209,30 @@ def _alarm(series: DailySeries, limit: float, statistic: float, side: str, row: 
 def _silences(
     records: Sequence[StudyRecord], now: datetime, calendar: Calendar, design: Design
 ) -> dict[StreamKey, ArrivalWatch | None]:
-    """Return the watch over each scanner; silence has one share of the interval in as many as there are streams."""
-    arrivals: dict[tuple[str, str], dict[str, datetime]] = defaultdict(dict)
+    """Return the watch over each scanner, and over each site of several; each has one share of the interval."""
+    arrivals: dict[str, dict[str, dict[str, datetime]]] = defaultdict(lambda: defaultdict(dict))
     streams: dict[str, set[tuple[str, str, str]]] = defaultdict(set)
     for one in records:
-        arrivals[(one.site, one.scanner)][one.study_instance_uid] = one.received_at
+        arrivals[one.site][one.scanner][one.study_instance_uid] = one.received_at
         streams[one.site].update((one.scanner, one.model, name) for name in
                                  (*one.categories, *one.numbers, *one.events, VOLUME, SILENCE))  # fmt: skip
-    found = {}
-    for (site, scanner), times in sorted(arrivals.items()):
-        years = design.years_between_false_alarms * len(streams[site])
-        watch = watch_arrivals(sorted(times.values()), now, calendar.baseline_days, calendar.zone, years)
-        found[StreamKey(site, scanner, "", SILENCE)] = watch
+    found: dict[StreamKey, ArrivalWatch | None] = {}
+    for site, by_scanner in sorted(arrivals.items()):
+        is_one_of_several = len(by_scanner) > 1
+        years = design.years_between_false_alarms * (len(streams[site]) + is_one_of_several)
+        watch = partial(_arrivals_watched, now=now, calendar=calendar, years=years)
+        whole = watch(dict(ChainMap(*by_scanner.values()))) if is_one_of_several else None
+        for scanner, times in by_scanner.items():
+            found[StreamKey(site, scanner, "", SILENCE)] = watch(times, of_site=whole.silences if whole else ())
+        if is_one_of_several:
+            found[StreamKey(site, WHOLE_SITE, "", SILENCE)] = whole
     return found
+
+
+def _arrivals_watched(
+    times: Mapping[str, datetime], now: datetime, calendar: Calendar, years: float, of_site: Sequence[Silence] = ()
+) -> ArrivalWatch | None:
+    return watch_arrivals(sorted(times.values()), now, calendar.baseline_days, calendar.zone, years, of_site)
 
 
 def _silence_status(key: StreamKey, watch: ArrivalWatch | None, calendar: Calendar) -> StreamStatus:
@@ -228,15 +243,15 @@ def _silence_status(key: StreamKey, watch: ArrivalWatch | None, calendar: Calend
             key, StreamKind.HEALTH, calendar.day_of(one.noticed_at), calendar.day_of(one.since), "lower",
             one.expected, watch.limit, one.expected,
         )
-        for one in watch.silences
+        for one in watch.silences if not one.is_of_site
     )  # fmt: skip
-    is_silent = bool(watch.silences) and not watch.silences[-1].is_over
+    lasting = [one.expected for one in watch.silences if not one.is_over]
     return StreamStatus(
         key=key,
         kind=StreamKind.HEALTH,
-        health="silent" if is_silent else "watching",
+        health="silent" if lasting else "watching",
         usual_per_day=watch.per_year / DAYS_PER_YEAR,
-        statistic=watch.silences[-1].expected if is_silent else 0.0,
+        statistic=max(lasting, default=0.0),
         limit=watch.limit,
         smallest_change=watch.longest_hours,
         baseline_days=calendar.baseline_days,

@@ -10,7 +10,7 @@ Source of the limit: A. Gandy, J. Kvaløy, Scandinavian Journal of Statistics 40
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 from math import ceil, log
@@ -38,13 +38,17 @@ WIDEST = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """Nothing came from `since` on although `expected` studies were due; `noticed_at` is when the limit was passed."""
+    """Nothing came from `since` on although `expected` studies were due; `noticed_at` is when the limit was passed.
+
+    `is_of_site` says that the whole site was silent, whose alarm it is.
+    """
 
     since: datetime
     noticed_at: datetime
     until: datetime
     expected: float
     is_over: bool
+    is_of_site: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +68,24 @@ class ArrivalWatch:
 
 
 def watch_arrivals(
-    arrivals: Sequence[datetime], now: datetime, baseline_days: int, zone: tzinfo, years: float
+    arrivals: Sequence[datetime],
+    now: datetime,
+    baseline_days: int,
+    zone: tzinfo,
+    years: float,
+    of_site: Sequence[Silence] = (),
 ) -> ArrivalWatch | None:
     """Return the silences after the first `baseline_days`, None while these hold fewer than 200 arrivals.
 
+    While the whole site is silent a scanner's own says nothing new: no arrival is expected of it then.
+
     Args:
-        arrivals: of one scanner, in order of time.
+        arrivals: of one scanner, or of all of a site, in order of time.
         now: the end of the watch.
         baseline_days: from the first arrival on.
         zone: whose clock the usual week follows.
         years: between false alarms of this scanner's silence alone.
+        of_site: the silences of its whole site; they are among the answer.
     """
     first = arrivals[0].astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     hours = np.array([(one - first) / HOUR for one in arrivals])
@@ -83,7 +95,9 @@ def watch_arrivals(
         return None
     of_week = _hours_of_week(first, ceil(total) + 1, zone)
     rates = _usual_week(hours[:known], of_week, int(end))
-    expected_until = np.concatenate([[0.0], np.cumsum(rates[of_week])])
+    due = rates[of_week]
+    spared = [_spared(one, due, first) for one in of_site]
+    expected_until = np.concatenate([[0.0], np.cumsum(due - np.sum(spared, axis=0))])
     clock = np.interp([*hours, total], np.arange(len(expected_until)), expected_until)
     distances = np.diff(clock)
     usual = _usual(hours[:known], distances[: known - 1], rates, of_week[: int(end)])
@@ -94,7 +108,18 @@ def watch_arrivals(
         is_over = bool(place + 1 < len(hours))
         until = arrivals[place + 1] if is_over else now
         found.append(Silence(arrivals[place], first + noticed * HOUR, until, float(distances[place]), is_over))
-    return ArrivalWatch(limit, usual.per_year, false_per_year, tuple(found), _longest(rates, limit))
+    for one, missing in zip(of_site, spared, strict=True):
+        found.append(replace(one, expected=float(missing.sum()), is_of_site=True))
+    silences = tuple(sorted(found, key=lambda one: one.noticed_at))
+    return ArrivalWatch(limit, usual.per_year, false_per_year, silences, _longest(rates, limit))
+
+
+def _spared(silence: Silence, due: Numbers, first: datetime) -> Numbers:
+    """Return the part of the arrivals `due` in each hour after `first` that a silence of the whole site takes."""
+    begin, end = ((moment - first) / HOUR for moment in (silence.since, silence.until))
+    hours = np.arange(len(due))
+    part: Numbers = np.clip(np.minimum(hours + 1, end) - np.maximum(hours, begin), 0, 1) * due
+    return part
 
 
 def _hours_of_week(first: datetime, count: int, zone: tzinfo) -> NDArray[np.int64]:

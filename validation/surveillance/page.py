@@ -36,6 +36,7 @@ METHOD = (
     "likely. The e-value against a claim may be looked at each day; 20 is reached by chance in at most 5 % of "
     "histories. Drift is watched by one two-sided CUSUM for each stream, with limits solved for all of a site together."
 )
+EVERY_SCANNER = "all scanners"
 LISTED = 40
 """At most so many studies of complaints are named in the page; `report.json` has them all."""
 
@@ -122,7 +123,7 @@ def _estimated(figures: Figures) -> str:
 def _drift(figures: Figures) -> str:
     loud = [one for one in figures.facts.statuses if one.alarms or one.health == "silent"]
     rows = [
-        [escape(one.key.scanner), escape(one.key.stream), escape(one.key.model or "–"), one.health,
+        [escape(one.key.scanner or EVERY_SCANNER), escape(one.key.stream), escape(one.key.model or "–"), one.health,
          f"{one.statistic or 0:.1f} of {one.limit or 0:.1f}", f"{one.usual_per_day:.1f}", _number(one.smallest_change)]
         for one in loud
     ]  # fmt: skip
@@ -144,8 +145,8 @@ def _alarms(figures: Figures) -> str:
 def _alarm(one: KeptAlarm) -> list[str]:
     done = "; ".join(filter(None, (one.cause and one.cause.value.replace("_", " "), one.explanation, one.action)))
     key = one.alarm.key
-    cells = (str(one.number), str(one.alarm.noticed_on), str(one.alarm.changed_on), key.scanner, key.stream,
-             one.state.value, one.owner or "–", done or "–")  # fmt: skip
+    cells = (str(one.number), str(one.alarm.noticed_on), str(one.alarm.changed_on), key.scanner or EVERY_SCANNER,
+             key.stream, one.state.value, one.owner or "–", done or "–")  # fmt: skip
     return [escape(cell) for cell in cells]
 
 

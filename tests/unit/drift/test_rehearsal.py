@@ -1,6 +1,6 @@
 """Planted troubles are found, named and dated by the code that watches the live platform; quiet years stay quiet."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 
@@ -103,13 +103,24 @@ def test_a_scenario_that_is_wrong_is_refused_in_one_line(tmp_path, text, told):
     assert "\n" not in str(refused.value)
 
 
-def test_a_whole_site_that_is_silent_for_a_day_is_no_drift_either():
+def silenced(*ends):
+    """Return the alarms of the mute scenario with its whole site silent on its day; `ends`: a day more of CT1."""
     mute = read_scenario(Path("mute"))
-    everywhere = mute.model_copy(
-        update={"troubles": tuple(one.model_copy(update={"scanner": ""}) for one in mute.troubles)}
-    )
+    (of_ct1,) = mute.troubles
+    troubles = (of_ct1.model_copy(update={"scanner": ""}), *(of_ct1.model_copy(update={"ends": end}) for end in ends))
+    rehearsal = rehearse(mute.model_copy(update={"troubles": troubles}), Design())
+    return sorted((one for of in rehearsal.statuses for one in of.alarms), key=lambda one: one.noticed_on)
 
-    alarms = [alarm for one in rehearse(everywhere, Design()).statuses for alarm in one.alarms]
 
-    assert {(one.key.stream, one.kind) for one in alarms} == {(SILENCE, StreamKind.HEALTH)}
-    assert {one.key.scanner for one in alarms} == {"CT1", "CT2", "CT_ER"}
+def test_a_whole_site_that_is_silent_for_a_day_is_one_alarm_and_no_drift():
+    alarms = silenced()
+
+    assert [(one.key.scanner, one.key.stream, one.kind) for one in alarms] == [("", SILENCE, StreamKind.HEALTH)]
+    assert (alarms[0].changed_on, alarms[0].noticed_on) == (date(2026, 7, 5), date(2026, 7, 6))
+
+
+def test_a_scanner_that_stays_silent_when_the_others_come_back_is_noticed_then():
+    alarms = silenced(date(2026, 7, 7))
+
+    assert [(one.key.scanner, one.key.stream) for one in alarms] == [("", SILENCE), ("CT1", SILENCE)]
+    assert alarms[1].noticed_on == date(2026, 7, 7)

@@ -3,7 +3,7 @@ import { words } from "../words/language";
 import { LevelIcon } from "./LevelIcon";
 import type { Picked } from "./SurveillancePage";
 import { KINDS, placeWords, standingOf } from "./streamWords";
-import type { Alarm, Stream } from "./surveillanceApi";
+import type { Alarm, Stream, StreamKey } from "./surveillanceApi";
 
 interface Props {
   streams: Stream[];
@@ -32,8 +32,8 @@ function Place({ streams, alarms, onPick }: Props): ReactNode {
   return (
     <li className={first.model ? "place place-model" : "place"}>
       <h4>
-        {first.model || first.scanner}
-        <span className="second">{first.model ? words.watch.modelOn(first.scanner) : words.watch.scanner}</span>
+        {first.model || first.scanner || words.watch.allScanners}
+        <span className="second">{whatWords(first)}</span>
       </h4>
       <ul className="cells">
         {KINDS.map((kind) => {
@@ -61,10 +61,17 @@ function Place({ streams, alarms, onPick }: Props): ReactNode {
   );
 }
 
+function whatWords(key: StreamKey): string {
+  if (key.model) return words.watch.modelOn(key.scanner);
+  return key.scanner ? words.watch.scanner : words.watch.wholeSite;
+}
+
+/** The whole site first, then each scanner with its models. */
 function placesOf(streams: Stream[]): Stream[][] {
   const places = new Map<string, Stream[]>();
   for (const one of streams) places.set(placeWords(one), [...(places.get(placeWords(one)) ?? []), one]);
-  return [...places.entries()].sort(([a], [b]) => a.localeCompare(b)).map(([, own]) => own);
+  const isPart = (own: Stream[]): number => Number(Boolean(own[0]?.scanner));
+  return [...places.entries()].sort(([a, own], [b, other]) => isPart(own) - isPart(other) || a.localeCompare(b)).map(([, own]) => own);
 }
 
 function siteWords(site: string): string {

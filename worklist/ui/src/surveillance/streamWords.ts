@@ -26,8 +26,9 @@ export function dayWords(day: string): string {
   return new Date(`${day}T12:00:00`).toLocaleDateString(locale(), { day: "numeric", month: "short", year: "numeric" });
 }
 
+/** Without a scanner a stream is of all scanners of its site together. */
 export function placeWords(key: StreamKey): string {
-  return [key.scanner, key.model].filter(Boolean).join(" · ");
+  return [key.scanner || words.watch.allScanners, key.model].filter(Boolean).join(" · ");
 }
 
 export function isSame(a: StreamKey, b: StreamKey): boolean {
