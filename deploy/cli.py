@@ -147,6 +147,9 @@ def _add_simulation(verbs: Verbs, printing: _OneLineParser) -> None:
     simulate.add_argument("--studies", type=int, default=1, metavar="N", help="how many (default: 1)")
     simulate.add_argument("--positive-rate", type=float, default=0.3, metavar="P", help="share with a lesion")
     simulate.add_argument("--seed", type=int, default=1, metavar="S", help="same seed, same studies")
+    simulate.add_argument("--scenario", type=Path, default=None, metavar="SCENARIO.toml",
+                          help="the CT scanners of a rehearsal, with what is wrong with them")  # fmt: skip
+    simulate.add_argument("--on", default=None, metavar="DATE", help="the day of the scenario")
     simulate.add_argument("--to", default=None, metavar="AE@HOST:PORT", help="receiver (default: this Acuity)")
     simulate.set_defaults(run=_later("measuring", "simulate"))
 

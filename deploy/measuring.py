@@ -15,6 +15,7 @@ from pydicom.filereader import read_file_meta_info
 from deploy.bundles import bundle_called
 from deploy.kept_evidence import opened_evidence, record_run
 from deploy.process import settings_of
+from deploy.rehearsed_scanners import on_a_day
 from deploy.settings import Settings, read_settings
 from deploy.simulation import running_address
 from dicom_gateway.headers import read_instance
@@ -43,6 +44,8 @@ def simulate(options: argparse.Namespace) -> int:
         seed=options.seed,
         mean_seconds_between=0.0,
     )
+    if options.scenario is not None or options.on is not None:
+        plan = on_a_day(plan, options.scenario, options.on)
     settings = settings_of(options, "simulate")
     to = running_address(settings) if options.to is None else address_from(options.to)
     report = simulate_studies(plan, to, Event(), sent=_say_sent)

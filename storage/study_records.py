@@ -76,11 +76,13 @@ def _record(row: Row[Any], acts: Sequence[Act]) -> StudyRecord:
     categories = {
         "device": f"{series.get('manufacturer', '')} {series.get('model_name', '')}".strip(),
         "software": series.get("software_versions", ""),
+        "protocol": series.get("protocol_name", ""),
         "kernel": series.get("convolution_kernel", ""),
         "sex": row.sex or "",
     }
     numbers = {
         "slice_thickness_mm": image.get("slice_thickness_mm"),
+        "pixel_spacing_mm": (image.get("pixel_spacing_mm") or [None])[0],
         "exposure_mas": image.get("exposure_mas"),
         "age_years": _age_years(row),
         "novelty": row.novelty,

@@ -24,6 +24,7 @@ from dicom_gateway.spool import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
 
 CT_INTERCEPT_HU = -1024
 BEAM_KV = 120
+EXPOSURE_MS = 1000
 CINE_FRAMES = 20
 CINE_FRAME_MS = 50
 SWEEP_PIXELS = 24
@@ -54,17 +55,18 @@ def _ct_image(order: Order, scanner: Scanner, phantom: Phantom, index: int, numb
     image.FrameOfReferenceUID = order.uid("frame of reference")
     image.ConvolutionKernel = scanner.kernel
     image.GantryDetectorTilt = scanner.tilt_degrees
-    _describe_ct(image)
+    _describe_ct(image, scanner)
     _store_hounsfield(image, phantom.pixels[index], scanner.signed_pixels)
     image.WindowCenter, image.WindowWidth = 40, 80
     return image
 
 
-def _describe_ct(image: Dataset) -> None:
+def _describe_ct(image: Dataset, scanner: Scanner) -> None:
     image.PositionReferenceIndicator = ""
     image.KVP = BEAM_KV
-    image.XRayTubeCurrent = 220
-    image.ExposureTime = 1000
+    image.ExposureTime = EXPOSURE_MS
+    image.Exposure = round(scanner.exposure_mas)
+    image.XRayTubeCurrent = round(scanner.exposure_mas * 1000 / EXPOSURE_MS)
     image.AcquisitionNumber = 1
     image.PatientPosition = "HFS"
 
@@ -89,7 +91,7 @@ def _scout(order: Order, scanner: Scanner, phantom: Phantom) -> Dataset:
     image.PixelSpacing = _decimals(between_slices / lines, between_rows)
     image.SliceThickness = None
     image.FrameOfReferenceUID = order.uid("frame of reference")
-    _describe_ct(image)
+    _describe_ct(image, scanner)
     flat = np.repeat(phantom.pixels.mean(axis=2)[::-1], lines, axis=0)
     _store_hounsfield(image, flat, scanner.signed_pixels)
     # A projection has no CT numbers, whatever scale it is stored in.
@@ -210,9 +212,9 @@ def _image(order: Order, scanner: Scanner, sop_class_uid: str, series: int, numb
     image.Manufacturer, image.ManufacturerModelName = scanner.manufacturer, scanner.model
     image.StationName = scanner.station_name
     image.DeviceSerialNumber = f"SIM-{scanner.maker.upper()}-1"
-    image.SoftwareVersions = "1.0"
+    image.SoftwareVersions = scanner.software
     image.InstitutionName = "Acuity simulated hospital"
-    image.BurnedInAnnotation = "NO"
+    image.BurnedInAnnotation = "YES" if scanner.logo else "NO"
     return image
 
 

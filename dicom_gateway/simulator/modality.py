@@ -11,10 +11,11 @@ import numpy as np
 from numpy.random import Generator
 from pydicom.dataset import Dataset
 
+from dicom_gateway.simulator.alterations import altered
 from dicom_gateway.simulator.image_objects import image_objects
 from dicom_gateway.simulator.orders import draw_order
 from dicom_gateway.simulator.phantoms import Phantom, ct_head, dx_chest, mr_brain, us_breast
-from dicom_gateway.simulator.scanners import SCANNERS
+from dicom_gateway.simulator.scanners import SCANNERS, Scanner
 from dicom_gateway.simulator.sending import USUAL_PATIENCE, Address, Patience, send_study
 from triage.errors import InvalidSetting
 from triage.identifiers import StudyInstanceUid
@@ -27,12 +28,22 @@ _PHANTOMS: Mapping[str, Callable[[Generator, bool], Phantom]] = MappingProxyType
 
 
 @dataclass(frozen=True, slots=True)
+class Posting:
+    """A scanner of a department: its share of the studies, relative to the others, and of these with a lesion."""
+
+    scanner: Scanner
+    share: float
+    positive_rate: float
+
+
+@dataclass(frozen=True, slots=True)
 class SimulationPlan:
     """What the scanners do; the same plan makes the same studies, to the byte.
 
     `scanners` are any of "ct", "mr", "us", "dx", drawn with equal chance. `studies` None goes on without end.
     `positive_rate` is the chance that a study shows a lesion. Studies arrive as a Poisson process with
     `mean_seconds_between` them; 0 sends them back to back. `started` is the time that the first order carries.
+    A `department` sends in place of `scanners` and of `positive_rate`.
     """
 
     scanners: tuple[str, ...]
@@ -41,6 +52,7 @@ class SimulationPlan:
     seed: int
     mean_seconds_between: float
     started: datetime = field(default_factory=lambda: datetime(2026, 1, 5, 8, 0, tzinfo=UTC))
+    department: tuple[Posting, ...] = ()
 
     def check(self) -> None:
         """Raise InvalidSetting when the plan cannot be carried out."""
@@ -66,6 +78,7 @@ class SimulatedStudy:
 
     study_instance_uid: StudyInstanceUid
     modality: str
+    ae_title: str
     has_lesion: bool
     due_s: float
     images: tuple[Dataset, ...]
@@ -116,7 +129,7 @@ def simulate(
     for study in simulated_studies(plan):
         if stop.wait(max(0.0, began + study.due_s - time.monotonic())):
             break
-        delivery = send_study(study.images, f"SIM{study.modality}", to, stop, patience)
+        delivery = send_study(study.images, study.ae_title, to, stop, patience)
         result = SentStudy(
             study.study_instance_uid,
             study.modality,
@@ -154,9 +167,8 @@ def arrivals_s(plan: SimulationPlan) -> Iterator[float]:
 
 def _study(plan: SimulationPlan, number: int, due_s: float) -> SimulatedStudy:
     rng = np.random.default_rng([plan.seed, number + 1])
-    name = plan.scanners[int(rng.integers(len(plan.scanners)))]
-    has_lesion = bool(rng.random() < plan.positive_rate)
-    scanner = SCANNERS[name][int(rng.integers(len(SCANNERS[name])))]
+    scanner, has_lesion = _drawn(plan, rng)
+    name = scanner.modality.lower()
     # Whatever changes a byte is part of the key, so that no two plans send other content under one UID.
     key = (
         *plan.scanners,
@@ -165,9 +177,22 @@ def _study(plan: SimulationPlan, number: int, due_s: float) -> SimulatedStudy:
         str(plan.seed),
         str(number),
         plan.started.isoformat(),
+        *(repr(one) for one in plan.department),
     )
     started = plan.started + timedelta(seconds=int(due_s) if plan.mean_seconds_between else 60 * number)
     order = draw_order(rng, key, started)
     with_scout = name == "ct" and bool(rng.random() < SCOUT_SHARE)
-    images = image_objects(order, scanner, _PHANTOMS[name](rng, has_lesion), with_scout)
-    return SimulatedStudy(order.study_instance_uid, scanner.modality, has_lesion, due_s, images)
+    phantom = altered(_PHANTOMS[name](rng, has_lesion), scanner, rng)
+    images = image_objects(order, scanner, phantom, with_scout)
+    return SimulatedStudy(order.study_instance_uid, scanner.modality, scanner.ae_title, has_lesion, due_s, images)
+
+
+def _drawn(plan: SimulationPlan, rng: Generator) -> tuple[Scanner, bool]:
+    """Return which scanner makes the next study, and whether it shows a lesion."""
+    if not plan.department:
+        own = SCANNERS[plan.scanners[int(rng.integers(len(plan.scanners)))]]
+        has_lesion = bool(rng.random() < plan.positive_rate)
+        return own[int(rng.integers(len(own)))], has_lesion
+    shares = np.array([one.share for one in plan.department])
+    posting = plan.department[int(rng.choice(len(shares), p=shares / shares.sum()))]
+    return posting.scanner, bool(rng.random() < posting.positive_rate)

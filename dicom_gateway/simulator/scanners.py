@@ -10,7 +10,8 @@ class Scanner:
     """One scanner and the protocol that it runs.
 
     `tilt_degrees` is how far its slices lean forward from axial; `cranial_first` numbers them from the top;
-    `signed_pixels` stores CT numbers as they are instead of shifted by 1024.
+    `signed_pixels` stores CT numbers as they are instead of shifted by 1024. `dose` is relative to its usual one,
+    `is_sharp` says that its kernel is sharper than usual, and `logo` is written into every image (all three: CT only).
     """
 
     modality: str
@@ -24,6 +25,16 @@ class Scanner:
     tilt_degrees: float = 0.0
     cranial_first: bool = False
     signed_pixels: bool = False
+    software: str = "1.0"
+    exposure_mas: float = 220.0
+    dose: float = 1.0
+    is_sharp: bool = False
+    logo: str = ""
+    own_ae_title: str = ""
+
+    @property
+    def ae_title(self) -> str:
+        return self.own_ae_title or f"SIM{self.modality}"
 
     @property
     def manufacturer(self) -> str:

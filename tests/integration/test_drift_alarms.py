@@ -10,6 +10,7 @@ import pytest
 from deploy.cli import main
 from deploy.drift_watch import decided, look_and_keep, pause_flags, watch_once
 from deploy.settings import Settings, SettingsFile
+from dicom_gateway.simulator.modality import SimulationPlan, simulated_studies
 from models.lifecycle import Decision, ModelAction, ModelState
 from storage.alarms import AlarmRows
 from storage.audit import AuditTrail
@@ -44,6 +45,26 @@ def an_alarm(noticed_on=date(2026, 7, 19), stream="kernel"):
 @pytest.fixture
 def rows(engine):
     return AlarmRows(engine)
+
+
+def test_a_record_says_how_the_scanner_made_the_images(engine, tmp_path):
+    plan = SimulationPlan(("ct",), studies=1, positive_rate=0.0, seed=4, mean_seconds_between=0.0)
+    (study,) = simulated_studies(plan)
+    slices = [one for one in study.images if one.ImageType[2] == "AXIAL"]
+    Department(engine).scans(tmp_path, slices)
+
+    (record,) = RecordReader(engine).between(datetime.now(UTC) - timedelta(hours=1), datetime.now(UTC))
+
+    first = slices[0]
+    assert record.categories == {
+        "device": f"{first.Manufacturer} {first.ManufacturerModelName}",
+        "software": "1.0",
+        "protocol": first.ProtocolName,
+        "kernel": first.ConvolutionKernel,
+        "sex": first.PatientSex,
+    }
+    told = {"slice_thickness_mm": 5.0, "pixel_spacing_mm": float(first.PixelSpacing[0]), "exposure_mas": 220.0}
+    assert {name: record.numbers[name] for name in told} == told
 
 
 def test_a_stored_study_is_a_record_without_its_patient(engine):

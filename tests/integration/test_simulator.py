@@ -206,6 +206,22 @@ def test_the_command_prints_its_report_as_one_json_document(
     assert all(study["has_lesion"] and study["modality"] == "DX" for study in report["studies"])
 
 
+def test_the_command_sends_as_the_scanners_of_a_scenario_on_a_day(
+    pacs: SimulatedPacs, tmp_path: Path, capsys: pytest.CaptureFixture[str], logging_as_before: None
+) -> None:
+    to = str(address_of(pacs))
+    command = ["simulate", "--scanner", "ct", "--scenario", "vendor", "--on", "2026-07-06", "--studies", "4"]
+    code = main([*command, "--to", to, "--json"])
+
+    report = json.loads(capsys.readouterr().out)
+    assert (code, len(report["studies"])) == (0, 4)
+    images = [dcmread(file, stop_before_pixels=True) for file in stored_objects(tmp_path / "pacs")]
+    assert {one.StudyDate for one in images} == {"20260706"}
+    makers = {one.Manufacturer for one in images}
+    assert "Acuity Simulator Delta" in makers
+    assert "Acuity Simulator Alpha" not in makers
+
+
 def test_the_command_refuses_a_malformed_receiver_with_exit_2(
     capsys: pytest.CaptureFixture[str], logging_as_before: None
 ) -> None:

@@ -16,7 +16,7 @@ from triage.surveillance import Alarm, StudyRecord
 from validation.drift.daily import Calendar
 from validation.drift.monitor import SILENCE, Design, StreamStatus, check, leading
 from validation.drift.promise import DAYS_PER_YEAR
-from validation.drift.scenario import Scanner, Scenario, Trouble
+from validation.drift.scenario import Scanner, Scenario, Trouble, changed
 
 HOURLY = (1, 1, 1, 1, 1, 1, 2, 4, 7, 8, 8, 8, 7, 7, 8, 8, 7, 5, 4, 4, 3, 3, 2, 2)
 WEEKDAYS = (1.1, 1.1, 1.1, 1.1, 1.0, 0.8, 0.8)
@@ -100,10 +100,9 @@ def draw_records(scenario: Scenario) -> Iterator[StudyRecord]:
     """Yield the studies of each scanner in the order of time; the same seed gives the same studies."""
     for number, scanner in enumerate(scenario.scanners):
         random, seen = (np.random.default_rng([scenario.seed, number, *more]) for more in ((), (1,)))
-        troubles = [one for one in scenario.troubles if one.scanner in ("", scanner.ae_title)]
         for day in range(scenario.days):
             today = scenario.start + timedelta(days=day)
-            acting = [one for one in troubles if one.acts_on(today)]
+            acting = scenario.acting_on(scanner, today)
             if any(one.kind == "mute" for one in acting):
                 continue
             count = random.poisson(scanner.studies_per_day * WEEKDAYS[today.weekday()])
@@ -111,19 +110,8 @@ def draw_records(scenario: Scenario) -> Iterator[StudyRecord]:
             for place, hour in enumerate(hours.tolist()):
                 moment = datetime.combine(today, datetime.min.time(), UTC) + timedelta(hours=hour)
                 uid = f"2.25.{scenario.seed}{number:03}{day:05}{place:04}"
-                record = _record(scenario, _changed(scanner, acting), acting, uid, moment, random)
+                record = _record(scenario, changed(scanner, acting), acting, uid, moment, random)
                 yield replace(record, embedding=_embedding(scenario.model.embedding_size, acting, seen))
-
-
-def _changed(scanner: Scanner, acting: Sequence[Trouble]) -> Scanner:
-    for one in acting:
-        if one.kind == "kernel":
-            scanner = scanner.model_copy(update={"kernel": one.to})
-        elif one.kind == "vendor":
-            scanner = scanner.model_copy(update={"device": one.to, "software": f"{one.to} 1.0"})
-        elif one.kind == "dose":
-            scanner = scanner.model_copy(update={"exposure_mas": scanner.exposure_mas * one.amount})
-    return scanner
 
 
 def _record(
@@ -135,8 +123,7 @@ def _record(
     random: np.random.Generator,
 ) -> StudyRecord:
     model, kinds = scenario.model, {one.kind: one for one in acting}
-    prevalence = kinds["prevalence"].amount if "prevalence" in kinds else scanner.prevalence
-    is_positive = bool(random.random() < prevalence)
+    is_positive = bool(random.random() < scanner.prevalence)
     separation = kinds["model"].amount if "model" in kinds else model.separation
     measured = random.standard_normal() + (separation if is_positive else 0.0)
     # The model still reads its measure as it was calibrated: one that separates less is also wrong about its odds.
@@ -150,6 +137,7 @@ def _record(
     }
     numbers = {
         "slice_thickness_mm": scanner.slice_thickness_mm,
+        "pixel_spacing_mm": scanner.pixel_spacing_mm,
         "exposure_mas": scanner.exposure_mas * float(np.exp(0.2 * random.standard_normal())),
         "age_years": min(max(random.normal(60, 18), 18.0), 100.0),
         "novelty": novelty,
@@ -161,7 +149,7 @@ def _record(
         events["flagged"] = bool(flagged)
         if is_read:
             events["missed" if is_positive else "false_flag"] = bool(flagged != is_positive)
-    texts = {"device": scanner.device, "software": scanner.software, "kernel": scanner.kernel}
+    texts = {name: str(getattr(scanner, name)) for name in ("device", "software", "protocol", "kernel")}
     texts["sex"] = "F" if random.random() < 0.5 else "M"
     return StudyRecord(uid, moment, scenario.site, scanner.ae_title, model.name, texts, numbers, events)
 

@@ -1,6 +1,7 @@
 """What a rehearsal plays: scanners, a model, and dated troubles, read from a TOML file."""
 
 import tomllib
+from collections.abc import Sequence
 from datetime import date
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -23,8 +24,10 @@ class Scanner(_Table):
     studies_per_day: float = Field(gt=0, le=500)
     device: str = "Alpha Harrier 64"
     software: str = "VA20"
+    protocol: str = "Head routine"
     kernel: str = "H31s"
     slice_thickness_mm: float = Field(5.0, gt=0)
+    pixel_spacing_mm: float = Field(0.45, gt=0)
     exposure_mas: float = Field(250.0, gt=0)
     prevalence: float = Field(0.1, gt=0, lt=1)
 
@@ -83,6 +86,10 @@ class Scenario(_Table):
     model: Model = Model()
     troubles: tuple[Trouble, ...] = ()
 
+    def acting_on(self, scanner: Scanner, day: date) -> list[Trouble]:
+        """Return what is wrong with a scanner on a day."""
+        return [one for one in self.troubles if one.scanner in ("", scanner.ae_title) and one.acts_on(day)]
+
     @model_validator(mode="after")
     def _known_scanners(self) -> "Scenario":
         known = {one.ae_title for one in self.scanners}
@@ -92,6 +99,20 @@ class Scenario(_Table):
             if one.scanner not in {"", *known}:
                 raise ValueError(f"troubles: scanner {one.scanner!r} is none of {', '.join(sorted(known))}")
         return self
+
+
+def changed(scanner: Scanner, acting: Sequence[Trouble]) -> Scanner:
+    """Return a scanner as it is while troubles act on it."""
+    for one in acting:
+        if one.kind == "kernel":
+            scanner = scanner.model_copy(update={"kernel": one.to})
+        elif one.kind == "vendor":
+            scanner = scanner.model_copy(update={"device": one.to, "software": f"{one.to} 1.0"})
+        elif one.kind == "dose":
+            scanner = scanner.model_copy(update={"exposure_mas": scanner.exposure_mas * one.amount})
+        elif one.kind == "prevalence":
+            scanner = scanner.model_copy(update={"prevalence": one.amount})
+    return scanner
 
 
 def shipped_scenarios() -> tuple[str, ...]:

@@ -26,6 +26,7 @@ ul { font-size: .85em; }
 ul.studies { columns: 2; }
 svg { display: block; break-inside: avoid; margin-top: 1em; }
 .whole { white-space: nowrap; }
+table + table { margin-top: 1.2em; }
 @media print { table { break-inside: auto; } tr { break-inside: avoid; } thead { display: table-header-group; } }
 @media print { table { font-size: 8.5pt; } h2 { break-after: avoid; } caption { break-after: avoid; } }
 """

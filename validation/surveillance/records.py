@@ -14,7 +14,8 @@ from validation.surveillance.figures import age_band
 
 TABLES: Mapping[str, tuple[str, ...]] = {
     "examinations.csv": ("case", "date", "site", "age_band", "sex"),
-    "equipment.csv": ("case", "scanner", "device", "software", "kernel", "slice_thickness_mm", "exposure_mas"),
+    "equipment.csv": ("case", "scanner", "device", "software", "protocol", "kernel",
+                      "slice_thickness_mm", "pixel_spacing_mm", "exposure_mas"),
     "ai_results.csv": ("case", "model", "flagged", "score_logit", "novelty", "out_of_scope", "quality_note",
                        "triage_minutes"),
     "reader_results.csv": ("case", "model", "missed", "false_flag", "wrong_place", "reading_minutes"),
