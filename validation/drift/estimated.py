@@ -219,12 +219,15 @@ class _Law:
         random = np.random.default_rng(seed)
         rows = random.choice(len(weights), (WEEKS_DRAWN, len(calibrated)), p=weights / weights.sum())
         _, drawn = _balanced_accuracy(self.calibrated[rows], self.flagged[rows], usual)
-        spread = float(drawn.std())
-        return (float(found - drawn.mean()) / spread if spread > 0 else 0.0), spread
+        spread = float(np.nanstd(drawn)) if np.isfinite(drawn).any() else 0.0
+        return (float(found - np.nanmean(drawn)) / spread if spread > 0 else 0.0), spread
 
 
 def _balanced_accuracy(calibrated: Numbers, flagged: Flags, usual: float) -> tuple[Numbers, Numbers]:
-    """Return the estimated prevalence and (sensitivity + specificity) / 2 of weeks, shape (weeks, studies) each."""
+    """Return the estimated prevalence and (sensitivity + specificity) / 2 of weeks, shape (weeks, studies) each.
+
+    NaN where no study of a week can be positive, or none negative: the other half is then half an answer.
+    """
     positive, negative = calibrated / usual, (1 - calibrated) / (1 - usual)
     share = np.full((len(calibrated), 1), usual)
     for _ in range(STEPS):
@@ -233,8 +236,9 @@ def _balanced_accuracy(calibrated: Numbers, flagged: Flags, usual: float) -> tup
         step = np.mean(slopes, axis=1, keepdims=True) / np.where(curve > 0, curve, 1.0)
         share = np.clip(share + step, EDGE, 1 - EDGE)
     moved = share * positive / (share * positive + (1 - share) * negative)
-    right = np.where(flagged, moved, 0.0).sum(axis=1) / moved.sum(axis=1)
-    other = np.where(flagged, 0.0, 1 - moved).sum(axis=1) / (1 - moved).sum(axis=1)
+    sick, well = moved.sum(axis=1), (1 - moved).sum(axis=1)
+    right = np.where(flagged, moved, 0.0).sum(axis=1) / np.where(sick > 0, sick, np.nan)
+    other = np.where(flagged, 0.0, 1 - moved).sum(axis=1) / np.where(well > 0, well, np.nan)
     return share[:, 0], (right + other) / 2
 
 

@@ -1,5 +1,6 @@
 """What scores alone say: right when only prevalence moves, said to be doubtful when something else has."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from math import log
 
@@ -112,3 +113,17 @@ def test_without_answers_of_readers_nothing_is_estimated():
     (series,) = estimated_streams(silent, calendar)
 
     assert (estimate.figures, estimate.labelled, series.baseline_end) == (None, 0, None)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_model_that_parts_positives_and_negatives_wholly_is_estimated_without_a_gap_in_its_weeks():
+    parted = [
+        replace(one, numbers={"score_logit": 30.0 if "missed" in one.events else -30.0})
+        for one in records(280, 12, lambda day: 0.05)
+    ]
+
+    (series,) = estimated_streams(parted, Calendar(UTC, date(2026, 10, 7)))
+
+    weeks = series.values[6::7]
+    assert np.isfinite(weeks).mean() > 0.9
+    assert np.nanmax(np.abs(weeks)) < 3
