@@ -19,7 +19,7 @@ from triage.study import SeriesHeader, StudyHeader
 CT = SeriesHeader("", "CT", "HEAD", "AX 5mm soft")
 STATIC = Path(__file__).resolve().parents[2] / "worklist" / "static"
 FIRST_LOAD_BYTES = 200_000
-JANE = StudyHeader("", patient_name="Doe^Jane", patient_id="4711")
+JANE = StudyHeader("", patient_name="Doe^Jane", patient_id="4711", patient_age="075Y", patient_sex="F")
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -67,6 +67,7 @@ def test_a_german_browser_gets_german_words_numbers_and_reasons(german_page, wor
     expect(row.get_by_text("KI: Hinweis", exact=True)).to_be_visible()
     expect(row.get_by_text("0,91")).to_be_visible()
     expect(row.locator(".col-why")).to_contain_text("Verdacht: intrakranielle Blutung, ich-ct")
+    expect(row.get_by_text("75 J. · weiblich · ID 4711")).to_be_visible()
     expect(german_page.locator("html")).to_have_attribute("lang", "de")
     other = worklist.department.receives(StudyHeader("", patient_name="Roe^Richard"), CT, minutes_ago=1)
     worklist.department.answers(other, Said(ICH, HAEMORRHAGE, 0.02))

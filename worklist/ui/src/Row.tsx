@@ -3,7 +3,7 @@ import type { StudyRow } from "./api";
 import { AiStatement } from "./AiStatement";
 import { useNow } from "./clock";
 import { BandIcon, DoneIcon, OverdueIcon, PersonIcon, Spinner } from "./icons";
-import { clockTime, duration, reasonWords, sexWords, withoutSimulated } from "./words";
+import { ageWords, clockTime, duration, reasonWords, sexWords, withoutSimulated } from "./words";
 import { words } from "./words/language";
 
 interface Props {
@@ -75,7 +75,7 @@ export const Row = memo(function Row({ row, place, isStop, isOpen, isGone, me, o
 });
 
 function patientLine(row: StudyRow): string {
-  return [row.patient.age, sexWords(row.patient.sex), row.patient.patient_id && `ID ${row.patient.patient_id}`]
+  return [ageWords(row.patient.age), sexWords(row.patient.sex), row.patient.patient_id && `ID ${row.patient.patient_id}`]
     .filter(Boolean)
     .join(" · ");
 }

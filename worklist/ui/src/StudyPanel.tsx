@@ -11,6 +11,7 @@ import { Panel, Section } from "./Panel";
 import { DueIn } from "./Row";
 import { WorkBar, WorkLines } from "./WorkBar";
 import {
+  ageWords,
   aiWords,
   capitalised,
   clockTime,
@@ -79,7 +80,7 @@ function errorWords(error: Error): string {
 
 function PatientLine({ study }: { study: StudyDetail }): ReactNode {
   const { age, sex, patient_id: id } = study.patient;
-  return <p className="muted">{[age, sexWords(sex), id && `ID ${id}`].filter(Boolean).join(" · ")}</p>;
+  return <p className="muted">{[ageWords(age), sexWords(sex), id && `ID ${id}`].filter(Boolean).join(" · ")}</p>;
 }
 
 interface ContentProps extends Pick<Props, "session" | "acts" | "onWork"> {

@@ -43,6 +43,12 @@ export function reasonWords({ reason, findings }: StudyRow | StudyDetail): strin
   return capitalised(named);
 }
 
+/** The server tells a number and a unit, such as "75 y". */
+export function ageWords(age: string): string {
+  const [number, unit = ""] = age.split(" ");
+  return [number, words.list.ageUnits[unit] ?? unit].join(" ").trim();
+}
+
 export function sexWords(sex: string): string {
   return words.list.sexes[sex] ?? sex;
 }

@@ -34,6 +34,7 @@ export const list: Words["list"] = {
 
   title: "Befundliste, zuerst Fälliges zuerst",
   columns: { due: "Fällig", band: "Stufe", why: "Warum", ai: "KI", patient: "Patient", study: "Studie", received: "Eingang", reader: "Befunder" },
+  ageUnits: { y: "J.", mo: "Mon.", wk: "Wo.", d: "T." },
   sexes: { female: "weiblich", male: "männlich", other: "divers" },
   order: (priority) => `Anforderung: ${priority || "keine"}`,
   by: (reader) => `von ${reader}`,

@@ -25,6 +25,7 @@ export const list = {
 
   title: "Reading list, first due first",
   columns: { due: "Due", band: "Band", why: "Why", ai: "AI", patient: "Patient", study: "Study", received: "Received", reader: "Reader" },
+  ageUnits: {} as Record<string, string>,
   sexes: {} as Record<string, string>,
   order: (priority: string) => `Order: ${priority || "none"}`,
   by: (reader: string) => `by ${reader}`,
