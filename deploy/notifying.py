@@ -9,7 +9,8 @@ import structlog
 from procrastinate import App
 
 from deploy.jobs import BackOff
-from deploy.settings import NotificationMailSection, NotificationTargetSection, Settings, secret_in
+from deploy.secret_files import secret_in
+from deploy.settings import NotificationMailSection, NotificationTargetSection, Settings
 from storage.notifications import Notification, Outbox
 from storage.work_queue import NOTIFICATION_QUEUE, NOTIFICATION_TASK
 from triage.errors import DestinationRefused, DestinationUnavailable

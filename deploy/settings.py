@@ -371,17 +371,6 @@ def read_settings(config: Path | None = None, environment: Mapping[str, str] | N
     return Settings(home, file, path if path.is_file() else None, environment.get("ACUITY_ADMIN_PASSWORD") or None)
 
 
-def secret_in(path: str, name: str) -> str:
-    """Return the first line of the file at `path`; raises InvalidSetting, calling the setting `name`."""
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidSetting(f"{name}: {path}: not readable: {error}") from error
-    if not lines or not lines[0].strip():
-        raise InvalidSetting(f"{name}: {path}: is empty, a secret in its first line is needed")
-    return lines[0].strip()
-
-
 def _parse(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")

@@ -23,6 +23,7 @@ from deploy.migrate import prepare_database
 from deploy.notifying import messengers_of
 from deploy.process import settings_of, stop_on_signals
 from deploy.routing import rules_of
+from deploy.secret_files import provider_secret
 from deploy.settings import DatabaseSection, DestinationSection, Settings, SettingsFile
 from storage.database import connect, is_reachable
 from storage.embedded import EmbeddedPostgres, start_embedded
@@ -109,6 +110,7 @@ class Platform:
         self.settings = replace(self.settings, file=file)
         rules_of(self.settings)
         messengers_of(self.settings)
+        provider_secret(self.settings)
         prepare_database(file.database.url, self.settings)
         self._register_models(file.database.url)
         resolved = self.settings.home / "run" / "settings.json"

@@ -10,7 +10,8 @@ from deploy.clock import SystemClock
 from deploy.dicomweb import dicomweb_on
 from deploy.process import process
 from deploy.rules_in_use import RulesInUse
-from deploy.settings import Settings, secret_in
+from deploy.secret_files import provider_secret
+from deploy.settings import Settings
 from deploy.stream_looks import StreamLooks
 from inference.display import FrameReader
 from storage.accounts import AccountRows
@@ -103,12 +104,11 @@ def sign_in_of(settings: Settings, engine: Engine) -> SignIn | None:
     provider = settings.file.provider
     if not provider.name:
         return None
-    secret = provider.client_secret_file and secret_in(provider.client_secret_file, "provider.client_secret_file")
     about = ProviderSettings(
         name=provider.name,
         issuer=provider.issuer,
         client_id=provider.client_id,
-        client_secret=secret,
+        client_secret=provider_secret(settings),
         page_url=settings.page_url,
         scopes=provider.scopes,
         name_claim=provider.name_claim,
