@@ -13,6 +13,7 @@ from models.bundle import Bundle
 from models.integrity import differences, file_digests
 from models.lifecycle import Decision, ModelRecord, RegisteredModel, record_of
 from models.registry import BundlePlace, bundle_places, find_bundle, full_name
+from models.signature import TrustedKey, trusted_key
 from storage.model_registry import ModelRows
 from triage.errors import InvalidBundle
 from triage.findings import ModelIdentity
@@ -29,14 +30,19 @@ def installed_folder(settings: Settings) -> Path:
     return settings.home / "models"
 
 
+def trusted_keys(settings: Settings) -> tuple[TrustedKey, ...]:
+    """Return the keys of those whose bundles are taken, none where everybody's are; raises InvalidSetting."""
+    return tuple(trusted_key(Path(one)) for one in settings.file.models.trusted_keys)
+
+
 def places_of(settings: Settings) -> tuple[BundlePlace, ...]:
     """Return where bundles lie on this machine; raises InvalidBundle."""
-    return bundle_places(_extra_folder(settings), installed_folder(settings))
+    return bundle_places(_extra_folder(settings), installed_folder(settings), trusted_keys(settings))
 
 
 def bundle_called(wanted: str, settings: Settings) -> Bundle:
     """Return the bundle that `wanted` means, without a database; raises InvalidBundle."""
-    return find_bundle(wanted, _extra_folder(settings), installed_folder(settings))
+    return find_bundle(wanted, _extra_folder(settings), installed_folder(settings), trusted_keys(settings))
 
 
 def sound_bundles(settings: Settings) -> tuple[Bundle, ...]:
@@ -100,19 +106,20 @@ def register_at_start(rows: ModelRows, settings: Settings) -> None:
             raise InvalidBundle(problem)
 
 
-def load_registered(model: RegisteredModel) -> Bundle:
+def load_registered(model: RegisteredModel, settings: Settings) -> Bundle:
     """Return the bundle of a registered model, its files being those that were registered.
 
     Raises:
-        InvalidBundle: a file is not the one that was registered; the message names it.
+        InvalidBundle: a file is not the one that was registered; the message names it. Or nobody who is trusted has
+            signed it.
     """
-    if problems := problems_of(model):
+    if problems := problems_of(model, settings):
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise InvalidBundle(f"{full_name(model.record.identity)}: {problems[0]}{more}")
-    return place_of(model).load()
+    return place_of(model, settings).load()
 
 
-def problems_of(model: RegisteredModel) -> tuple[str, ...]:
+def problems_of(model: RegisteredModel, settings: Settings) -> tuple[str, ...]:
     """Return what is wrong with the files of a registered model, one line for each; none when it verifies."""
     folder = Path(model.record.folder)
     if not folder.is_dir():
@@ -120,15 +127,17 @@ def problems_of(model: RegisteredModel) -> tuple[str, ...]:
     try:
         changed = differences(file_digests(folder), model.record.files)
         if not changed:
-            place_of(model).load()
+            place_of(model, settings).load()
     except InvalidBundle as error:
         return (str(error),)
     return changed
 
 
-def place_of(model: RegisteredModel) -> BundlePlace:
+def place_of(model: RegisteredModel, settings: Settings) -> BundlePlace:
     """Return where the bundle of a registered model lies."""
-    return BundlePlace(Path(model.record.folder), model.record.identity.name, model.record.origin)
+    return BundlePlace(
+        Path(model.record.folder), model.record.identity.name, model.record.origin, trusted_keys(settings)
+    )
 
 
 def offers_of(engine: Engine) -> tuple[ModelOffer, ...]:

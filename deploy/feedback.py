@@ -9,6 +9,7 @@ from typing import Any
 
 from deploy.bundles import load_registered
 from deploy.model_commands import identity_of, name_of, print_answer, registry
+from deploy.settings import Settings
 from models.bundle import Bundle
 from models.lifecycle import ModelState, RegisteredModel, choose
 from models.recalibrated import Recalibration, write_recalibrated
@@ -25,7 +26,7 @@ def report_feedback(options: argparse.Namespace) -> int:
     if options.write is not None and not options.model:
         raise InvalidSetting("validate feedback: --write without --model, needed the model whose new version to write")
     reports = {} if options.reports is None else read_reports(options.reports)
-    with registry(options) as (_, rows):
+    with registry(options) as (settings, rows):
         active = frozenset({ModelState.ACTIVE})
         known = [choose(options.model, rows.all(), active)] if options.model else rows.active()
         answer: list[dict[str, Any]] = []
@@ -34,7 +35,7 @@ def report_feedback(options: argparse.Namespace) -> int:
             found = feedback_document(cases, options.sample, options.sensitivity)
             answer.append({**identity_of(model), "task": model.record.task, **found})
             if options.write is not None:
-                written = _write(model, proposals(cases, options.sensitivity), options.write)
+                written = _write(settings, model, proposals(cases, options.sensitivity), options.write)
                 answer[-1]["written"] = {"file": str(options.write), **asdict(written.identity)}
         names = [name_of(one) for one in known]
     told = "\n\n".join(f"{name}\n{json.dumps(one, indent=2)}" for name, one in zip(names, answer, strict=True))
@@ -42,14 +43,14 @@ def report_feedback(options: argparse.Namespace) -> int:
     return 0
 
 
-def _write(model: RegisteredModel, found: Sequence[Proposal], archive: Path) -> Bundle:
+def _write(settings: Settings, model: RegisteredModel, found: Sequence[Proposal], archive: Path) -> Bundle:
     """Write a new version of `model` with the proposal for all studies; raises InvalidDataset where there is none."""
     proposal = next((one for one in found if one.group == ALL), None)
     if proposal is None or proposal.now is None:
         reason = "no verified study" if proposal is None else proposal.reason
         raise InvalidDataset(f"{name_of(model)}: nothing to propose: {reason}")
     change = Recalibration(proposal.slope, proposal.intercept, proposal.threshold)
-    return write_recalibrated(load_registered(model), change, archive)
+    return write_recalibrated(load_registered(model, settings), change, archive)
 
 
 def _case(one: LiveAnswer, reports: Mapping[str, bool]) -> LiveCase:

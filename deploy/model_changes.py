@@ -5,7 +5,7 @@ import os
 import pwd
 import signal
 
-from deploy.bundles import installed_folder, load_registered, problems_of
+from deploy.bundles import installed_folder, load_registered, problems_of, trusted_keys
 from deploy.clock import SystemClock
 from deploy.model_commands import as_object, identity_of, line_of, name_of, print_answer, registry
 from deploy.serving import analyser_of
@@ -31,9 +31,10 @@ def install_model(options: argparse.Namespace) -> int:
     # Without this, SIGTERM would end the process at once, and what was unpacked would stay.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with registry(options) as (settings, rows):
-        bundle = install_bundle(options.file, installed_folder(settings), lambda one: _try_out(one, settings))
+        folder, trusted = installed_folder(settings), trusted_keys(settings)
+        bundle = install_bundle(options.file, folder, lambda one: _try_out(one, settings), trusted)
         known = [one for one in rows.all() if one.record.identity == bundle.identity]
-        if not known or problems_of(known[0]):
+        if not known or problems_of(known[0], settings):
             rows.register([record_of(bundle, Origin.INSTALLED)], _decision("", f"installed from {options.file.name}"))
         model = choose(full_name(bundle.identity), rows.all())
     print_answer(options, as_object(model), f"installed: {line_of(model)}")
@@ -75,7 +76,7 @@ def rollback_model(options: argparse.Namespace) -> int:
 
 def _prove(model: RegisteredModel, settings: Settings) -> None:
     """Raise unless the files of a model are those that were registered, and it runs on this machine."""
-    _try_out(load_registered(model), settings)
+    _try_out(load_registered(model, settings), settings)
 
 
 def _try_out(bundle: Bundle, settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""What `acuity models` answers: list, show, verify, card; and seal, which needs no registry."""
+"""What `acuity models` answers: list, show, verify, card; and seal and sign, which need no registry."""
 
 import argparse
 import json
@@ -16,6 +16,7 @@ from models.integrity import digest_of, seal
 from models.licence import is_research_only, licence_words
 from models.lifecycle import HistoryEntry, ModelState, RegisteredModel, choose
 from models.registry import full_name
+from models.signature import sign
 from storage.database import connect
 from storage.model_registry import ModelRows
 from triage.errors import InvalidBundle
@@ -37,7 +38,7 @@ def verify_models(options: argparse.Namespace) -> int:
         known = rows.all()
         broken = register_found(rows, settings).broken
     chosen = [choose(options.model, known, IN_USE)] if options.model else known
-    answer = [_verified(identity_of(one), one.state, problems_of(one)) for one in chosen]
+    answer = [_verified(identity_of(one), one.state, problems_of(one, settings)) for one in chosen]
     if not options.model:
         told = {one.record.folder for one in known}
         nobody = {"version": None, "digest": None}
@@ -58,9 +59,9 @@ def show_model(options: argparse.Namespace) -> int:
 
 def card_model(options: argparse.Namespace) -> int:
     """Print the card of one model."""
-    with registry(options) as (_, rows):
+    with registry(options) as (settings, rows):
         model = choose(options.model, rows.all(), IN_USE)
-    card = (load_registered(model).folder / CARD_FILE).read_text(encoding="utf-8")
+    card = (load_registered(model, settings).folder / CARD_FILE).read_text(encoding="utf-8")
     print_answer(options, {**identity_of(model), **_licence(model), "card": card}, f"{line_of(model)}\n\n{card}")
     return 0
 
@@ -71,6 +72,15 @@ def seal_model(options: argparse.Namespace) -> int:
         raise InvalidBundle(f"{options.folder}: not a folder, needed one with a bundle")
     files = seal(options.folder)
     print_answer(options, {"digest": digest_of(files), "files": dict(files)}, f"{len(files)} files, {digest_of(files)}")
+    return 0
+
+
+def sign_model(options: argparse.Namespace) -> int:
+    """Seal a bundle and sign its digests."""
+    if not options.folder.is_dir():
+        raise InvalidBundle(f"{options.folder}: not a folder, needed one with a bundle")
+    fingerprint = sign(options.folder, options.key)
+    print_answer(options, {"signed_by": fingerprint}, f"signed by {fingerprint}")
     return 0
 
 

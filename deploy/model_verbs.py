@@ -42,6 +42,9 @@ def add_models(verbs: Any, printing: argparse.ArgumentParser, later: Later) -> N
     action("seal", "write configs/digests.json for a bundle that you made").add_argument(
         "folder", type=Path, metavar="FOLDER", help="folder of the bundle"
     )
+    signing = action("sign", "seal a bundle that you made, and sign its digests")
+    signing.add_argument("folder", type=Path, metavar="FOLDER", help="folder of the bundle")
+    signing.add_argument("--key", type=Path, required=True, metavar="PEM", help="file with your Ed25519 private key")
     report = actions.add_parser("shadow-report", parents=[printing], help="what a model in the shadow said, and served")
     report.add_argument("model", metavar="MODEL", help=_MODEL)
     report.set_defaults(run=later("shadowing", "report_shadow"))

@@ -22,8 +22,11 @@ log = structlog.get_logger(__name__)
 class ActiveModels:
     """Asks the registry before each study, so that a change needs no restart; satisfies `triage.ports.Analyser`."""
 
-    def __init__(self, rows: ModelRows, analyser: BundleAnalyser, state: ModelState = ModelState.ACTIVE) -> None:
+    def __init__(
+        self, settings: Settings, rows: ModelRows, analyser: BundleAnalyser, state: ModelState = ModelState.ACTIVE
+    ) -> None:
         """Take the registry, an analyser without any bundle yet, and the state of the models that answer here."""
+        self._settings = settings
         self._rows = rows
         self._analyser = analyser
         self._state = state
@@ -72,17 +75,17 @@ class ActiveModels:
 
     def _ensure_in_service(self, model: ModelIdentity) -> None:
         if not self._analyser.serves(model) and model in self._active:
-            self._analyser.put_in_service(load_registered(self._active[model]))
+            self._analyser.put_in_service(load_registered(self._active[model], self._settings))
 
 
 def active_models(settings: Settings, rows: ModelRows) -> ActiveModels:
     """Return the models in service with their runtime, not loaded yet."""
-    return ActiveModels(rows, analyser_of(settings))
+    return ActiveModels(settings, rows, analyser_of(settings))
 
 
 def shadow_models(settings: Settings, rows: ModelRows) -> ActiveModels:
     """Return the models in the shadow with their runtime, on one thread, not loaded yet."""
-    return ActiveModels(rows, analyser_of(settings, threads=1), ModelState.SHADOW)
+    return ActiveModels(settings, rows, analyser_of(settings, threads=1), ModelState.SHADOW)
 
 
 def analyser_of(settings: Settings, threads: int | None = None) -> BundleAnalyser:

@@ -164,6 +164,14 @@ class InferenceSection(_Section):
     bundles: str = Field("", description="folder of further model bundles; empty: only those that come with Acuity")
 
 
+class ModelsSection(_Section):
+    """Whose models are taken."""
+
+    trusted_keys: tuple[str, ...] = Field(
+        (), description="PEM files, Ed25519 public keys one of which signed each model that does not ship; empty: any"
+    )
+
+
 class SiteSection(_Section):
     """The department."""
 
@@ -307,6 +315,7 @@ class SettingsFile(_Section):
     database: DatabaseSection = DatabaseSection()
     storage: StorageSection = StorageSection()
     inference: InferenceSection = InferenceSection()
+    models: ModelsSection = ModelsSection()
     surveillance: SurveillanceSection = SurveillanceSection()
     notifications: NotificationsSection = NotificationsSection()
     provider: ProviderSection = ProviderSection()

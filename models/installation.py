@@ -4,13 +4,14 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from models.archive import unpack_bundle
 from models.bundle import Bundle, load_bundle
 from models.integrity import DIGESTS_FILE, seal
+from models.signature import TrustedKey, require_signed
 from models.strict_json import read_json_object
 from models.triage_spec import SPEC_FILE
 from triage.errors import TooBusy
@@ -18,10 +19,13 @@ from triage.errors import TooBusy
 _UNFINISHED = ".installing-"
 
 
-def install_bundle(archive: Path, installed: Path, try_out: Callable[[Bundle], None]) -> Bundle:
+def install_bundle(
+    archive: Path, installed: Path, try_out: Callable[[Bundle], None], trusted: Sequence[TrustedKey] = ()
+) -> Bundle:
     """Return the bundle of the zip `archive`, put in `installed`/NAME/VERSION-DIGEST; the same again changes nothing.
 
-    A bundle without `configs/digests.json` is sealed as it is; with one, each file must be as it says.
+    A bundle without `configs/digests.json` is sealed as it is; with one, each file must be as it says. Where there are
+    `trusted` keys, one of them has signed that list.
 
     Args:
         archive: what `unpack_bundle` takes.
@@ -38,6 +42,8 @@ def install_bundle(archive: Path, installed: Path, try_out: Callable[[Bundle], N
         name = read_json_object(unpacked / SPEC_FILE, SPEC_FILE).text("name")
         if not (unpacked / DIGESTS_FILE).is_file():
             seal(unpacked)
+        if trusted:
+            require_signed(unpacked, name, trusted)
         bundle = load_bundle(unpacked, name)
         target = installed / name / f"{bundle.spec.version}-{bundle.identity.digest[:12]}"
         if target.is_dir():

@@ -11,11 +11,15 @@ from triage.errors import InvalidBundle
 from triage.identifiers import Sha256
 
 DIGESTS_FILE = "configs/digests.json"
-"""The list of all other files with their SHA-256; the one file that stands in no digest, since it holds them."""
+"""The list of all other files with their SHA-256; it stands in no digest, since it holds them."""
+
+SIGNATURE_FILE = "configs/digests.sig"
+"""The signature of that list, where there is one; in no digest either."""
 
 FileDigests = tuple[tuple[str, Sha256], ...]
 """(relative path with "/", SHA-256) of each file, sorted by path."""
 
+_APART = (DIGESTS_FILE, SIGNATURE_FILE)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -35,7 +39,7 @@ def digest_of(files: FileDigests) -> Sha256:
 
 
 def file_digests(folder: Path) -> FileDigests:
-    """Return the SHA-256 of every file of `folder`, but for `configs/digests.json` and folders named `__pycache__`.
+    """Return the SHA-256 of every file of `folder`, but for the list of digests, its signature, and `__pycache__`.
 
     Raises:
         InvalidBundle: a file is a symbolic link, or there is none.
@@ -45,7 +49,7 @@ def file_digests(folder: Path) -> FileDigests:
         relative = path.relative_to(folder)
         if path.is_symlink():
             raise InvalidBundle(f"{folder.name}/{relative.as_posix()}: symbolic link, needed a file")
-        if path.is_file() and "__pycache__" not in relative.parts and relative.as_posix() != DIGESTS_FILE:
+        if path.is_file() and "__pycache__" not in relative.parts and relative.as_posix() not in _APART:
             found.append((relative.as_posix(), _sha256(path)))
     if not found:
         raise InvalidBundle(f"{folder.name}: no files, needed a bundle")
@@ -53,10 +57,14 @@ def file_digests(folder: Path) -> FileDigests:
 
 
 def seal(folder: Path) -> FileDigests:
-    """Write `configs/digests.json` for the files of `folder` as they are now, and return what it says."""
+    """Write `configs/digests.json` for the files of `folder` as they are now, and return what it says.
+
+    A signature of the list before goes: it would be wrong.
+    """
     files = file_digests(folder)
     path = folder / DIGESTS_FILE
     path.parent.mkdir(exist_ok=True)
+    (folder / SIGNATURE_FILE).unlink(missing_ok=True)
     path.write_text(json.dumps({"sha256": dict(files)}, indent=2) + "\n", encoding="utf-8")
     return files
 

@@ -189,10 +189,10 @@ def test_a_changed_file_is_named_even_where_the_bundle_was_sealed_again(rows, se
 
     (model,) = [one for one in rows.active() if one.record.identity.name == "a-model"]
 
-    assert len(problems_of(model)) == 1
-    assert problems_of(model)[0].startswith("docs/README.md: SHA-256 ")
+    assert len(problems_of(model, settings)) == 1
+    assert problems_of(model, settings)[0].startswith("docs/README.md: SHA-256 ")
     with pytest.raises(InvalidBundle, match=r"a-model@1\.0\.0-.{12}: docs/README.md: SHA-256 .*, needed "):
-        load_registered(model)
+        load_registered(model, settings)
 
 
 def test_a_broken_bundle_stops_the_first_start_and_no_later_one(rows, settings):
@@ -212,7 +212,7 @@ def test_a_broken_bundle_stops_the_first_start_and_no_later_one(rows, settings):
 
 def test_what_is_active_is_offered_from_the_next_study_on(rows, settings):
     register_found(rows, settings)
-    serving = ActiveModels(rows, BundleAnalyser((), ProviderPolicy.CPU_ONLY, threads=1))
+    serving = ActiveModels(settings, rows, BundleAnalyser((), ProviderPolicy.CPU_ONLY, threads=1))
     (model,) = [one for one in rows.active() if one.record.identity.name == "a-model"]
 
     before = {offer.identity for offer in serving.offers()}
@@ -227,7 +227,7 @@ def test_what_is_active_is_offered_from_the_next_study_on(rows, settings):
 
 def test_a_model_whose_file_was_changed_fails_its_studies_and_no_others(rows, settings):
     register_found(rows, settings)
-    serving = ActiveModels(rows, BundleAnalyser((), ProviderPolicy.CPU_ONLY, threads=1))
+    serving = ActiveModels(settings, rows, BundleAnalyser((), ProviderPolicy.CPU_ONLY, threads=1))
     (changed,) = [one for one in rows.active() if one.record.identity.name == "a-model"]
     (Path(changed.record.folder) / "models/model.onnx").write_bytes(b"\x08\x07")
 
