@@ -9,6 +9,8 @@ from pathlib import Path
 from triage.errors import InvalidDataset
 
 TRUE, FALSE, UNKNOWN = "1", "0", ""
+YES, NO = (TRUE, "1.0", "true"), (FALSE, "0.0", "false")
+"""As other programs write them: a column of whole numbers with a gap becomes one of 1.0 and 0.0 in many of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +25,14 @@ class Row:
             return value
         raise InvalidDataset(f"{self.place}: {column}: empty, needed a value")
 
+    def is_true(self, column: str, needed: str = "0 or 1") -> bool:
+        value = self.values[column].lower()
+        if value not in (*YES, *NO):
+            raise InvalidDataset(f"{self.place}: {column}: found {self.values[column]!r}, needed {needed}")
+        return value in YES
+
     def label(self, column: str) -> bool | None:
-        value = self.values[column]
-        if value not in (TRUE, FALSE, UNKNOWN):
-            raise InvalidDataset(f"{self.place}: {column}: found {value!r}, needed 1, 0 or nothing")
-        return None if value == UNKNOWN else value == TRUE
+        return None if self.values[column] == UNKNOWN else self.is_true(column, "1, 0 or nothing")
 
     def number(self, column: str) -> float:
         try:

@@ -19,7 +19,7 @@ from validation.statistics.mrmc import (
     random_readers_random_cases,
     reader_areas,
 )
-from validation.statistics.scored_cases import Truth, require_once, truth_of
+from validation.statistics.scored_cases import Truth, require_once
 
 LEVEL = 0.95
 Document = dict[str, object]
@@ -49,7 +49,7 @@ def read_ratings(path: Path) -> Ratings:
     rating_of = {key: row.finite("rating") for key, row in zip(keys, rows, strict=True)}
     truths: dict[str, bool] = {}
     for key, row in zip(keys, rows, strict=True):
-        if truths.setdefault(key[2], truth_of(row)) != truth_of(row):
+        if truths.setdefault(key[2], row.is_true("truth")) != row.is_true("truth"):
             raise InvalidDataset(
                 f"{row.place}: truth: found {row.values['truth']!r}, needed the same for case {key[2]!r}"
             )

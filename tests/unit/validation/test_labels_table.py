@@ -43,3 +43,20 @@ def test_a_file_is_named_with_its_folder_where_it_has_one(tmp_path, monkeypatch)
         read_table(Path("p.csv"), ("case",))
     with pytest.raises(InvalidDataset, match=r"^study/p\.csv: cannot be read"):
         read_table(tmp_path / "study" / "p.csv", ("case",))
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("1", True), ("0", False), ("1.0", True), ("0.0", False), ("True", True), ("FALSE", False), ("", None)],
+)
+def test_a_label_is_taken_as_other_programs_write_it(tmp_path, written, meant):
+    (row,) = read_table(table(tmp_path, f"case,label\na,{written}\n"), ("label",))
+
+    assert row.label("label") is meant
+
+
+def test_a_label_that_is_none_is_named_as_it_was_found(tmp_path):
+    (row,) = read_table(table(tmp_path, "label\nYes\n"), ("label",))
+
+    with pytest.raises(InvalidDataset, match=r"p\.csv line 2: label: found 'Yes', needed 1, 0 or nothing"):
+        row.label("label")
