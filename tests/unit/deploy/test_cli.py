@@ -46,3 +46,19 @@ def test_a_number_that_is_none_ends_with_2_and_one_line(capsys, words, told):
     said = capsys.readouterr()
     assert (ended.value.code, said.out, said.err.count("\n")) == (2, "", 1)
     assert told in said.err
+
+
+def test_phantoms_are_drawn_into_a_new_folder_or_not_at_all(tmp_path, capsys):
+    file, kept = tmp_path / "file", tmp_path / "kept"
+    file.touch()
+    kept.mkdir()
+    (kept / "mine").touch()
+    codes = {out: main(["dataset", "phantoms", str(out), "--studies", "1", "--json"]) for out in (file, kept)}
+
+    said = capsys.readouterr()
+    assert (codes, said.out) == ({file: 2, kept: 2}, "")
+    assert [line.rpartition(": ")[2].partition(",")[0] for line in said.err.splitlines()] == [
+        "a file",
+        "holds other files",
+    ]
+    assert sorted(one.name for one in tmp_path.rglob("*")) == ["file", "kept", "mine"]
