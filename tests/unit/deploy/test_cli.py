@@ -35,6 +35,8 @@ def test_a_settings_file_that_is_not_there_ends_with_2_and_one_line(tmp_path, ca
         ("drift chart s.csv --chart cusum --k .5 --h 4 --mean nan --sd 1", "found 'nan'"),
         ("drift chart s.csv --chart cusum --k .5 --h 4 --mean 0 --sd inf", "found 'inf'"),
         ("drift label-free --reference r.csv --production p.csv --seed -1", "found '-1', needed a whole number"),
+        ("deliveries list --limit -1", "found '-1', needed a whole number"),
+        ("validate feedback --sample -1", "found '-1', needed a whole number"),
         ("simulate --scanner ct --studies -1", "found '-1', needed a whole number"),
         ("simulate --scanner ct --positive-rate 1.5", "found '1.5', needed a number from 0 to 1"),
     ],
