@@ -21,6 +21,7 @@ from deploy.rule_verbs import add_rules
 from deploy.statistics_options import add_statistics
 from deploy.storing import add_storage
 from deploy.suite_verbs import add_dataset_check, add_suite
+from deploy.written_numbers import count, share
 from triage.errors import AcuityError, PermanentError
 from worklist.roles import Role
 
@@ -144,9 +145,9 @@ def _add_answers(verbs: Verbs, printing: _OneLineParser) -> None:
 def _add_simulation(verbs: Verbs, printing: _OneLineParser) -> None:
     simulate = verbs.add_parser("simulate", parents=[printing], help="send simulated studies")
     simulate.add_argument("--scanner", choices=("ct", "mr", "us", "dx"), required=True, help="modality")
-    simulate.add_argument("--studies", type=int, default=1, metavar="N", help="how many (default: 1)")
-    simulate.add_argument("--positive-rate", type=float, default=0.3, metavar="P", help="share with a lesion")
-    simulate.add_argument("--seed", type=int, default=1, metavar="S", help="same seed, same studies")
+    simulate.add_argument("--studies", type=count, default=1, metavar="N", help="how many (default: 1)")
+    simulate.add_argument("--positive-rate", type=share, default=0.3, metavar="P", help="share with a lesion")
+    simulate.add_argument("--seed", type=count, default=1, metavar="S", help="same seed, same studies")
     simulate.add_argument("--scenario", type=Path, default=None, metavar="SCENARIO.toml",
                           help="the CT scanners of a rehearsal, with what is wrong with them")  # fmt: skip
     simulate.add_argument("--on", default=None, metavar="DATE", help="the day of the scenario")
@@ -162,9 +163,9 @@ def _add_validation(verbs: Verbs, printing: _OneLineParser) -> None:
     to_dicom.set_defaults(run=_later("measuring", "dataset_to_dicom"))
     phantoms = dataset.add_parser("phantoms", parents=[printing], help="draw simulated head CTs as a labelled data set")
     phantoms.add_argument("out", type=Path, metavar="OUT", help="folder to write to")
-    phantoms.add_argument("--studies", type=int, default=24, metavar="N", help="how many (default: %(default)s)")
-    phantoms.add_argument("--positive-rate", type=float, default=0.5, metavar="P", help="share with a bleed")
-    phantoms.add_argument("--seed", type=int, default=1, metavar="S", help="same seed, same images")
+    phantoms.add_argument("--studies", type=count, default=24, metavar="N", help="how many (default: %(default)s)")
+    phantoms.add_argument("--positive-rate", type=share, default=0.5, metavar="P", help="share with a bleed")
+    phantoms.add_argument("--seed", type=count, default=1, metavar="S", help="same seed, same images")
     phantoms.set_defaults(run=_later("measuring", "dataset_phantoms"))
     add_dataset_check(dataset, printing)
     validate = verbs.add_parser("validate", help="measure a model").add_subparsers(required=True, metavar="ACTION")

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from deploy.opened import opened_engine
+from deploy.written_numbers import count
 from storage.database import DatabaseTransactions
 from storage.deliveries import DeliveryLedger
 from triage.audit import PLATFORM
@@ -13,7 +14,7 @@ from triage.errors import InvalidSetting
 from triage.forwarding import plan_forwarding
 from triage.identifiers import StudyInstanceUid
 
-MOST_LISTED = 1000
+MOST_LISTED, MOST_ASKED = 1000, 1_000_000
 
 
 def add_deliveries(verbs: Any, printing: argparse.ArgumentParser) -> None:
@@ -25,7 +26,7 @@ def add_deliveries(verbs: Any, printing: argparse.ArgumentParser) -> None:
     listing.add_argument("--failed", action="store_true", help="only what was refused for good")
     listing.add_argument("--destination", default="", metavar="NAME", help="only what goes there")
     listing.add_argument(
-        "--limit", type=int, default=MOST_LISTED, metavar="N", help=f"at most (default: {MOST_LISTED})"
+        "--limit", type=count, default=MOST_LISTED, metavar="N", help=f"at most (default: {MOST_LISTED})"
     )
     listing.set_defaults(run=list_deliveries)
     replay = actions.add_parser("replay", parents=[printing], help="send again what was refused")
@@ -42,7 +43,7 @@ def list_deliveries(options: argparse.Namespace) -> int:
     """Print the deliveries, and how each destination does."""
     with opened_engine(options.config) as (_, engine):
         ledger = DeliveryLedger(engine)
-        deliveries = ledger.newest(max(1, options.limit), options.failed, options.destination)
+        deliveries = ledger.newest(min(max(1, options.limit), MOST_ASKED), options.failed, options.destination)
         destinations = ledger.destinations()
     if options.json:
         answer = {

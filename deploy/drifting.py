@@ -4,7 +4,6 @@ import argparse
 import json
 import sys
 from dataclasses import asdict
-from math import isfinite
 from typing import TypeAlias
 
 import numpy as np
@@ -20,7 +19,7 @@ from validation.drift.baselines import (
     warning_about,
 )
 from validation.drift.charts import ChartRun, run_cusum, run_events, run_ewma
-from validation.drift.designs import BernoulliCusum, Cusum, Ewma
+from validation.drift.designs import LARGEST_SHIFT, BernoulliCusum, Cusum, Ewma
 from validation.drift.label_free import ASSUMPTIONS, METRICS, PeriodFigures, estimate_periods
 from validation.drift.run_length import LONGEST
 from validation.drift.scored_cases import read_production, read_reference
@@ -37,9 +36,7 @@ STANDARDISED = "neither --mean and --sd nor --baseline: values are taken as stan
 def design(options: argparse.Namespace) -> int:
     """Print run lengths of a chart, its limit, and the smallest change that it finds in time."""
     _require(options.streams >= 1, f"streams: found {options.streams}, needed 1 or more")
-    made = (
-        _events_chart(options, options.p0, options.trials or 1) if _counts_events(options) else _normal_chart(options)
-    )
+    made = _events_chart(options, options.p0, 1) if _counts_events(options) else _normal_chart(options)
     if options.arl0 is not None:
         made = made.designed(options.arl0 * options.streams)
     answer = _described(made, options)
@@ -60,7 +57,6 @@ def chart(options: argparse.Namespace) -> int:
 
 def label_free(options: argparse.Namespace) -> int:
     """Print what scores alone promise about each period, with and without the prevalence corrected."""
-    _require(isfinite(options.threshold), f"threshold: found {options.threshold}, needed a number")
     reference = read_reference(options.reference)
     production = read_production(options.production)
     found = estimate_periods(reference.cases, production.periods, options.threshold, options.bootstrap, options.seed)
@@ -128,7 +124,7 @@ def _chart_of_events(options: argparse.Namespace) -> Answer:
         p0, start, said = estimated.rate, estimated.end, asdict(estimated)
         notes += [] if options.adjust else warning_about(estimated.trials)
     usual = float(np.median(series.trials[series.trials > 0])) if series.missing < len(series.trials) else 1.0
-    made = _events_chart(options, p0, options.trials or round(usual))
+    made = _events_chart(options, p0, round(usual))
     if options.arl0 is not None:
         made = made.designed(options.arl0)
     if options.adjust:
@@ -145,12 +141,16 @@ def _counts_events(options: argparse.Namespace) -> bool:
 def _normal_chart(options: argparse.Namespace) -> Cusum | Ewma:
     _require(options.p0 is None and options.p1 is None, "p0, p1: are rates of a bernoulli-cusum")
     if options.chart == "ewma":
+        _require(options.k is None, "k: is the reference value of a cusum")
         return Ewma(_given(options.weight, "lambda"), _limit(options), options.sided or 2)
+    _require(options.weight is None, "lambda: is the weight of an ewma")
     k = abs(options.shift or 1.0) / 2 if options.k is None else options.k
     return Cusum(k, _limit(options), options.sided or 2)
 
 
-def _events_chart(options: argparse.Namespace, p0: float | None, trials: int) -> BernoulliCusum:
+def _events_chart(options: argparse.Namespace, p0: float | None, usual_trials: int) -> BernoulliCusum:
+    _require(options.k is None and options.weight is None, "k, lambda: are constants of a cusum and of an ewma")
+    trials = usual_trials if options.trials is None else options.trials
     return BernoulliCusum(_given(p0, "p0"), _given(options.p1, "p1"), _limit(options), options.sided or 1, trials)
 
 
@@ -182,6 +182,7 @@ def _described(made: Cusum | Ewma | BernoulliCusum, options: argparse.Namespace)
     shift = options.shift
     if shift is None:
         shift = made.p1 - made.p0 if isinstance(made, BernoulliCusum) else 1.0
+    _require(abs(shift) <= LARGEST_SHIFT, f"shift: found {shift:g}, needed at most {LARGEST_SHIFT:g} either way")
     level = made.in_control + shift
     if isinstance(made, BernoulliCusum):
         _require(0 <= level <= 1, f"shift: found {shift:g}, needed a rate of events from 0 to 1, not {level:g}")

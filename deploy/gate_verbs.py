@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from deploy.written_numbers import count
+
 Later: TypeAlias = Callable[[str, str], Callable[[argparse.Namespace], int]]
 
 
@@ -27,7 +29,7 @@ def add_gate(validate: Any, printing: argparse.ArgumentParser, later: Later) -> 
     feedback.add_argument("--model", default="", metavar="MODEL", help="one model (default: every active one)")
     feedback.add_argument("--reports", type=Path, metavar="CSV", help="final reports: StudyInstanceUID,label (1, 0)")
     feedback.add_argument(
-        "--sample", type=int, default=20, metavar="N", help="how many studies to look at (default: 20)"
+        "--sample", type=count, default=20, metavar="N", help="how many studies to look at (default: 20)"
     )
     feedback.add_argument("--sensitivity", type=_share, default=0.9, metavar="P",
                           help="that a proposed threshold keeps (default: 0.9)")  # fmt: skip

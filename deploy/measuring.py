@@ -29,6 +29,7 @@ from triage.study import InstanceHeader
 from validation.pdf import pdf_writer
 from validation.run import ValidationRequest, validate
 from validation.to_dicom import to_dicom
+from validation.written_whole import written_whole
 
 PREAMBLE_BYTES = 132
 GROUP_LENGTH_BYTES = 12
@@ -70,13 +71,10 @@ def dataset_to_dicom(options: argparse.Namespace) -> int:
 
 def dataset_phantoms(options: argparse.Namespace) -> int:
     """Draw simulated head CTs as a labelled data set."""
-    if options.studies < 1 or not 0 <= options.positive_rate <= 1:
-        raise InvalidDataset(
-            f"{options.studies} studies, positive rate {options.positive_rate}: needed at least 1, and 0 to 1"
-        )
-    if options.out.exists() and any(options.out.iterdir()):
-        raise InvalidDataset(f"{options.out.name}: not empty, needed a new or empty folder")
-    write_phantom_dataset(options.out, options.studies, options.positive_rate, options.seed)
+    if options.studies < 1:
+        raise InvalidDataset("--studies: found 0, needed at least 1")
+    with written_whole(options.out, is_earlier_result=lambda _: False) as unfinished:
+        write_phantom_dataset(unfinished, options.studies, options.positive_rate, options.seed)
     _print(options, {"folder": str(options.out), "studies": options.studies, "seed": options.seed})
     return 0
 

@@ -1,6 +1,7 @@
 """The database that a command works on: the one of the settings, the running platform's, or one started for it."""
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from sqlalchemy import Engine
 from deploy.settings import Settings, read_settings
 from storage.database import connect, is_reachable, migrate
 from storage.embedded import start_embedded
+from triage.errors import InvalidSetting
 
 
 @contextmanager
@@ -21,7 +23,7 @@ def opened_database(settings: Settings) -> Iterator[str]:
     if url := settings.file.database.url or _of_running_platform(settings):
         yield url
         return
-    postgres = start_embedded(settings.home / "postgres")
+    postgres = start_embedded(writable_home(settings) / "postgres")
     try:
         engine = connect(postgres.url)
         migrate(engine)
@@ -42,6 +44,22 @@ def opened_engine(config: Path | None) -> Iterator[tuple[Settings, Engine]]:
             yield settings, engine
         finally:
             engine.dispose()
+
+
+def writable_home(settings: Settings) -> Path:
+    """Return the data folder, made where it was not there.
+
+    Raises:
+        InvalidSetting: it cannot be made or written.
+    """
+    home = settings.home
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidSetting(f"{home}: {error.strerror}, needed a folder that can be written") from error
+    if not os.access(home, os.W_OK | os.X_OK):
+        raise InvalidSetting(f"{home}: cannot be written, needed a folder that can be")
+    return home
 
 
 def _of_running_platform(settings: Settings) -> str:

@@ -3,9 +3,10 @@
 import argparse
 from collections.abc import Callable
 from importlib import import_module
-from math import isfinite
 from pathlib import Path
 from typing import TypeVar
+
+from deploy.written_numbers import count, not_negative, number, open_share, share
 
 Parser = TypeVar("Parser", bound=argparse.ArgumentParser)
 Command = Callable[[argparse.Namespace], int]
@@ -23,8 +24,8 @@ def add_statistics(verbs: "argparse._SubParsersAction[Parser]", printing: Parser
 def _add_scores(stats: "argparse._SubParsersAction[Parser]", printing: Parser) -> None:
     roc = stats.add_parser("roc", parents=[printing], help="how well scores tell positives from negatives")
     _table(roc, "scores", "CSV with case,truth,score and, if cases share patients, cluster")
-    roc.add_argument("--threshold", type=_number, metavar="T", help="add counts and rates; a score of T flags")
-    roc.add_argument("--prevalence", type=_open_share, metavar="P", help="add PPV and NPV there; needs --threshold")
+    roc.add_argument("--threshold", type=number, metavar="T", help="add counts and rates; a score of T flags")
+    roc.add_argument("--prevalence", type=open_share, metavar="P", help="add PPV and NPV there; needs --threshold")
     roc.add_argument("--net-benefit", type=_open_shares, default=(), metavar="P,…", help="threshold probabilities")
     roc.add_argument("--pauc", type=_range, metavar="LOW,HIGH", help="add the partial AUC in a range of specificity")
     roc.add_argument("--bootstrap", action="store_true", help="add percentile intervals of 2000 samples")
@@ -33,8 +34,8 @@ def _add_scores(stats: "argparse._SubParsersAction[Parser]", printing: Parser) -
     compare = stats.add_parser("compare", parents=[printing], help="whether two scores of the same cases differ")
     _table(compare, "a", "CSV with case,truth,score")
     _table(compare, "b", "CSV with case,truth,score; differences are B minus A")
-    compare.add_argument("--margin", type=_open_share, metavar="M", help="test that B is not worse than A by M")
-    compare.add_argument("--threshold", type=_number, metavar="T", help="add McNemar and Newcombe; a score of T flags")
+    compare.add_argument("--margin", type=open_share, metavar="M", help="test that B is not worse than A by M")
+    compare.add_argument("--threshold", type=number, metavar="T", help="add McNemar and Newcombe; a score of T flags")
     compare.add_argument("--unpaired", action="store_true", help="the tables hold different, independent cases")
     compare.set_defaults(run=_later("compare"))
     calibrate = stats.add_parser("calibrate", parents=[printing], help="fit a curve from scores to probabilities")
@@ -47,12 +48,12 @@ def _add_scores(stats: "argparse._SubParsersAction[Parser]", printing: Parser) -
 
 def _add_numbers(stats: "argparse._SubParsersAction[Parser]", printing: Parser) -> None:
     proportion = stats.add_parser("proportion", parents=[printing], help="the intervals of a proportion")
-    proportion.add_argument("successes", type=_count, metavar="X", help="how many")
-    proportion.add_argument("trials", type=_count, metavar="N", help="of how many, at least 1")
-    proportion.add_argument("--level", type=_open_share, default=0.95, help="of the intervals (default: 0.95)")
+    proportion.add_argument("successes", type=count, metavar="X", help="how many")
+    proportion.add_argument("trials", type=count, metavar="N", help="of how many, at least 1")
+    proportion.add_argument("--level", type=open_share, default=0.95, help="of the intervals (default: 0.95)")
     proportion.set_defaults(run=_later("proportion"))
     adjust = stats.add_parser("adjust", parents=[printing], help="adjust p-values for there being several")
-    adjust.add_argument("p_values", type=_share, nargs="+", metavar="P", help="p-values, from 0 to 1")
+    adjust.add_argument("p_values", type=share, nargs="+", metavar="P", help="p-values, from 0 to 1")
     adjust.set_defaults(run=_later("adjust"))
 
 
@@ -67,7 +68,7 @@ def _add_detection(stats: "argparse._SubParsersAction[Parser]", printing: Parser
     masks.add_argument("--truth", type=Path, nargs="+", required=True, metavar="FILE", help="NIfTI or PNG")
     masks.add_argument("--predictions", type=Path, nargs="+", required=True, metavar="FILE", help="one for each truth")
     masks.add_argument("--spacing", type=_numbers, metavar="Z,Y,X", help="mm (default: as the NIfTI file says)")
-    masks.add_argument("--tolerance", type=_not_negative, default=1.0, metavar="MM", help="of the nsd (default: 1)")
+    masks.add_argument("--tolerance", type=not_negative, default=1.0, metavar="MM", help="of the nsd (default: 1)")
     masks.set_defaults(run=_later("segmentation"))
     mrmc = stats.add_parser("mrmc", parents=[printing], help="whether modalities differ, over several readers")
     _table(mrmc, "ratings", "CSV with reader,modality,case,truth,rating")
@@ -86,12 +87,12 @@ def _add_planning(stats: "argparse._SubParsersAction[Parser]", printing: Parser)
         ("--discordant", "share of cases on which two readings of the same cases differ"),
         ("--prevalence", "share of positives among the cases that come"),
     ):
-        size.add_argument(name, type=_number, metavar="P", help=text)
-    size.add_argument("--non-inferiority", type=_number, nargs="?", const=True, metavar="M",
+        size.add_argument(name, type=number, metavar="P", help=text)
+    size.add_argument("--non-inferiority", type=number, nargs="?", const=True, metavar="M",
                       help="show that a rate or an AUC is not worse by M (or by --margin)")  # fmt: skip
-    size.add_argument("--null-auc", type=_number, default=0.5, metavar="P", help="to be told from (default: 0.5)")
-    size.add_argument("--correlation", type=_number, default=0.0, metavar="R", help="of two AUCs (default: 0)")
-    size.add_argument("--ratio", type=_number, default=1.0, metavar="K", help="negatives to a positive (default: 1)")
+    size.add_argument("--null-auc", type=number, default=0.5, metavar="P", help="to be told from (default: 0.5)")
+    size.add_argument("--correlation", type=number, default=0.0, metavar="R", help="of two AUCs (default: 0)")
+    size.add_argument("--ratio", type=number, default=1.0, metavar="K", help="negatives to a positive (default: 1)")
     size.set_defaults(run=_later("sample_size"))
 
 
@@ -100,7 +101,7 @@ def _table(parser: argparse.ArgumentParser, name: str, text: str) -> None:
 
 
 def _seed(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seed", type=_count, default=1, metavar="S", help="same seed, same draws (default: 1)")
+    parser.add_argument("--seed", type=count, default=1, metavar="S", help="same seed, same draws (default: 1)")
 
 
 def _later(function: str) -> Command:
@@ -108,53 +109,16 @@ def _later(function: str) -> Command:
     return lambda options: int(getattr(import_module("deploy.statistics_answers"), function)(options))
 
 
-def _number(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = float("nan")
-    if not isfinite(number):
-        raise argparse.ArgumentTypeError(f"found {text!r}, needed a number")
-    return number
-
-
-def _not_negative(text: str) -> float:
-    number = _number(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"found {text!r}, needed at least 0")
-    return number
-
-
-def _share(text: str) -> float:
-    number = _number(text)
-    if not 0 <= number <= 1:
-        raise argparse.ArgumentTypeError(f"found {text!r}, needed a number from 0 to 1")
-    return number
-
-
-def _open_share(text: str) -> float:
-    number = _number(text)
-    if not 0 < number < 1:
-        raise argparse.ArgumentTypeError(f"found {text!r}, needed a number above 0 and below 1")
-    return number
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise argparse.ArgumentTypeError(f"found {text!r}, needed a whole number, at least 0")
-    return int(text)
-
-
 def _numbers(text: str) -> tuple[float, ...]:
-    return tuple(_number(part) for part in text.split(","))
+    return tuple(number(part) for part in text.split(","))
 
 
 def _open_shares(text: str) -> tuple[float, ...]:
-    return tuple(_open_share(part) for part in text.split(","))
+    return tuple(open_share(part) for part in text.split(","))
 
 
 def _range(text: str) -> tuple[float, float]:
-    ends = sorted(_share(part) for part in text.split(","))
+    ends = sorted(share(part) for part in text.split(","))
     if len(ends) != 2 or ends[0] == ends[1]:
         raise argparse.ArgumentTypeError(f"found {text!r}, needed two different specificities from 0 to 1")
     return (ends[0], ends[1])

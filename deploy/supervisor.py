@@ -21,6 +21,7 @@ import structlog
 from deploy.bundles import register_at_start
 from deploy.migrate import prepare_database
 from deploy.notifying import messengers_of
+from deploy.opened import writable_home
 from deploy.process import settings_of, stop_on_signals
 from deploy.routing import rules_of
 from deploy.secret_files import provider_secret
@@ -84,13 +85,12 @@ class Platform:
         """Serve until `stop`.
 
         Raises:
-            InvalidSetting: another `acuity up` runs on the same data folder, a port is taken, or a rule or a secret is
-                wrong.
+            InvalidSetting: the data folder cannot be written, another `acuity up` runs on it, a port is taken, or a
+                rule or a secret is wrong.
             StoreUnavailable: the database cannot be started or reached.
             InvalidBundle: a bundle that was never registered does not verify.
         """
-        home = self.settings.home
-        home.mkdir(parents=True, exist_ok=True)
+        home = writable_home(self.settings)
         with (home / "acuity.lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

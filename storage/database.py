@@ -9,7 +9,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import ArgumentError, OperationalError
 
 from storage.audit import AuditRows
 from storage.forwardings import CircuitRows, ForwardingRows
@@ -21,6 +21,7 @@ from storage.shadow import ShadowRows
 from storage.studies import StudyRows
 from storage.transaction import transaction
 from storage.work_queue import JobRows
+from triage.errors import InvalidSetting
 
 _MIGRATION_LOCK = 0x41637569
 
@@ -70,17 +71,28 @@ class DatabaseTransactions:
 
 
 def connect(url: str, pool_size: int = 5) -> Engine:
-    """Return an engine for `url` ("postgresql://…"); nothing is opened before the first use."""
-    with_driver = make_url(url).set(drivername="postgresql+psycopg")
+    """Return an engine for `url` ("postgresql://…"); nothing is opened before the first use.
+
+    Raises:
+        InvalidSetting: it is no such URL; the message does not repeat it, since it may hold a password.
+    """
+    try:
+        with_driver = make_url(url).set(drivername="postgresql+psycopg")
+    except (ArgumentError, ValueError) as error:
+        raise InvalidSetting("database.url: no URL, needed postgresql://USER@HOST:PORT/NAME") from error
     return create_engine(with_driver, pool_size=pool_size, max_overflow=20, pool_pre_ping=True)
 
 
 def migrate(engine: Engine) -> None:
-    """Bring the schema to the newest revision; processes that start together take turns."""
+    """Bring the schema to the newest revision; processes that start together take turns.
+
+    Raises:
+        StoreUnavailable: the database cannot be reached.
+    """
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.set_main_option("path_separator", "os")
-    with engine.begin() as connection:
+    with transaction(engine) as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

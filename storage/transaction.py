@@ -23,7 +23,8 @@ def transaction(engine: Engine) -> Iterator[Connection]:
         with engine.begin() as connection:
             yield connection
     except (OperationalError, InterfaceError) as error:
-        raise StoreUnavailable(f"database: {error.orig}") from error
+        # The server's words come on several lines; an error has one.
+        raise StoreUnavailable(f"database: {' '.join(str(error.orig).split())}") from error
     except ProgrammingError as error:
         if isinstance(error.orig, UndefinedTable):
             raise StoreUnavailable("database: its schema is too old, needed: `acuity migrate`") from error

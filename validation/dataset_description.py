@@ -126,7 +126,7 @@ def _parsed(path: Path, label: str) -> Mapping[str, Toml]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InvalidDataset(f"{label}: cannot be read ({error.strerror}), needed") from error
+        raise InvalidDataset(f"{label}: cannot be read ({error.strerror}), needed a description of the set") from error
     except ValueError as error:
         raise InvalidDataset(f"{label}: {error}, needed TOML") from error
 

@@ -8,6 +8,7 @@ Source: A. Gandy, J. Kvaløy, Scandinavian Journal of Statistics 40 (2013) 647-6
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,9 @@ GUARANTEE = 0.9
 WIDEST = 12.0
 """Beyond it no limit is looked for."""
 
+FURTHEST_SD = 1e100
+"""From the target."""
+
 FINE_ENOUGH = 1e-4
 """Of a limit that is itself drawn by lot."""
 
@@ -44,8 +48,18 @@ class NormalBaseline:
     end: int
 
     def standardised(self, series: Values) -> Numbers:
-        """Return the values as standard deviations from the mean."""
-        return (series.values - self.mean) / self.sd
+        """Return the values as standard deviations from the mean.
+
+        Raises:
+            InvalidDataset: a value lies so far out that sums of such values are no numbers any more.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = (series.values - self.mean) / self.sd
+        near = np.isnan(series.values) | (np.abs(found) < FURTHEST_SD)
+        if not near.all():
+            value = series.values[~near][0]
+            raise InvalidDataset(f"value: found {value:g}, needed less than {FURTHEST_SD:g} sd from {self.mean:g}")
+        return np.asarray(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +83,13 @@ def normal_baseline(series: Values, points: int) -> NormalBaseline:
             f"baseline: {len(places)} values, needed more than the {points} of it, and 2 or more of it"
         )
     values = series.values[places[:points]]
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, sd = float(values.mean()), float(values.std(ddof=1))
+    if not isfinite(sd):
+        raise InvalidDataset(f"baseline: the {points} values have no standard deviation, needed smaller ones")
     if np.ptp(values) == 0:
         raise InvalidDataset(f"baseline: all {points} values are {values[0]:g}, needed some spread, or --mean and --sd")
-    return NormalBaseline(float(values.mean()), float(values.std(ddof=1)), points, int(places[points - 1]) + 1)
+    return NormalBaseline(mean, sd, points, int(places[points - 1]) + 1)
 
 
 def rate_baseline(series: Events, points: int) -> RateBaseline:

@@ -16,6 +16,9 @@ WIDEST_CUSUM, WIDEST_EWMA, WIDEST_EVENTS = 60.0, 12.0, 60.0
 LARGEST_SHIFT = 20.0
 """Standard deviations; a larger shift is seen by eye."""
 
+MOST_TRIALS = 100_000
+"""In a row; the chain has as many moves."""
+
 SMALLEST_GAP = 1e-9
 
 
@@ -64,6 +67,7 @@ class Cusum:
 
     def __post_init__(self) -> None:
         _require(self.k >= 0, "k", self.k, "0 or more")
+        _require(self.k <= LARGEST_SHIFT, "k", self.k, f"at most {LARGEST_SHIFT:g}")
         _require(self.limit > 0, "limit", self.limit, "more than 0")
         _require(self.limit <= WIDEST_CUSUM, "limit", self.limit, f"at most {WIDEST_CUSUM:g}")
         _require(self.sided in (1, 2), "sided", self.sided, "1 or 2")
@@ -138,6 +142,7 @@ class BernoulliCusum:
         _require(self.limit <= WIDEST_EVENTS, "limit", self.limit, f"at most {WIDEST_EVENTS:g}")
         _require(self.sided in (1, 2), "sided", self.sided, "1 or 2")
         _require(self.trials >= 1, "trials", self.trials, "1 or more")
+        _require(self.trials <= MOST_TRIALS, "trials", self.trials, f"at most {MOST_TRIALS} in a row")
 
     @property
     def in_control(self) -> float:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from triage.errors import InvalidDataset
 from validation.drift.label_free import Reference
 from validation.drift.series import optional_number
-from validation.labels_table import read_table
+from validation.labels_table import named, read_table
 
 ALL = "all"
 """The name of the only period where the file has no column of them."""
@@ -43,7 +43,7 @@ def read_reference(path: Path) -> ReferenceFile:
     pairs = [(row.label("truth"), optional_number(row, "score")) for row in rows]
     whole = [(truth, score) for truth, score in pairs if truth is not None and not isnan(score)]
     if not whole:
-        raise InvalidDataset(f"{path.parent.name}/{path.name}: no row with truth and score, needed some of both kinds")
+        raise InvalidDataset(f"{named(path)}: no row with truth and score, needed some of both kinds")
     truth = np.array([one for one, _ in whole], dtype=np.bool_)
     return ReferenceFile(Reference(truth, np.array([one for _, one in whole])), len(rows) - len(whole))
 
@@ -62,6 +62,6 @@ def read_production(path: Path) -> ProductionFile:
         if not isnan(score):
             periods.setdefault(row.text("period") if with_periods else ALL, []).append(score)
     if not periods:
-        raise InvalidDataset(f"{path.parent.name}/{path.name}: no row with a score, needed some")
+        raise InvalidDataset(f"{named(path)}: no row with a score, needed some")
     kept = sum(map(len, periods.values()))
     return ProductionFile({name: np.array(scores) for name, scores in periods.items()}, len(rows) - kept)

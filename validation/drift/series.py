@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triage.errors import InvalidDataset
-from validation.labels_table import Row, has_column, read_table
+from validation.labels_table import Row, has_column, named, read_table
 
 Numbers = NDArray[np.float64]
 
@@ -84,7 +84,7 @@ def _single_trials(path: Path) -> Events:
     values = read_values(path).values
     there = ~np.isnan(values)
     if bad := [value for value in values[there].tolist() if value not in (0.0, 1.0)]:
-        raise InvalidDataset(f"{path.parent.name}/{path.name}: value: found {bad[0]:g}, needed 1 or 0 of each trial")
+        raise InvalidDataset(f"{named(path)}: value: found {bad[0]:g}, needed 1 or 0 of each trial")
     return Events(np.where(there, values, 0.0), there.astype(np.float64))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from triage.errors import InvalidDataset
 from validation.discrimination import Numbers
-from validation.labels_table import read_table
+from validation.labels_table import named, read_table
 from validation.statistics.mrmc import (
     Analysis,
     delong_covariance,
@@ -19,7 +19,7 @@ from validation.statistics.mrmc import (
     random_readers_random_cases,
     reader_areas,
 )
-from validation.statistics.scored_cases import Truth, require_once, truth_of
+from validation.statistics.scored_cases import Truth, require_once
 
 LEVEL = 0.95
 Document = dict[str, object]
@@ -49,7 +49,7 @@ def read_ratings(path: Path) -> Ratings:
     rating_of = {key: row.finite("rating") for key, row in zip(keys, rows, strict=True)}
     truths: dict[str, bool] = {}
     for key, row in zip(keys, rows, strict=True):
-        if truths.setdefault(key[2], truth_of(row)) != truth_of(row):
+        if truths.setdefault(key[2], row.is_true("truth")) != row.is_true("truth"):
             raise InvalidDataset(
                 f"{row.place}: truth: found {row.values['truth']!r}, needed the same for case {key[2]!r}"
             )
@@ -57,14 +57,14 @@ def read_ratings(path: Path) -> Ratings:
     for wanted in ((modality, reader, case) for modality in modalities for reader in readers for case in cases):
         if wanted not in rating_of:
             raise InvalidDataset(
-                f"{path.parent.name}/{path.name}: no rating of case {wanted[2]!r} by reader {wanted[1]!r} in modality "
+                f"{named(path)}: no rating of case {wanted[2]!r} by reader {wanted[1]!r} in modality "
                 f"{wanted[0]!r}, needed every reader to rate every case in every modality"
             )
     truth = np.array([truths[case] for case in cases])
     smallest = min(int(truth.sum()), int((~truth).sum()))
     if len(modalities) < 2 or smallest < 2:
         raise InvalidDataset(
-            f"{path.parent.name}/{path.name}: found {len(modalities)} modalities, {int(truth.sum())} positive and "
+            f"{named(path)}: found {len(modalities)} modalities, {int(truth.sum())} positive and "
             f"{int((~truth).sum())} negative cases, needed at least two of each"
         )
     ratings = np.array([rating_of[m, r, c] for m in modalities for r in readers for c in cases])

@@ -12,7 +12,6 @@ from validation.discrimination import Numbers, numbered
 from validation.labels_table import Row, read_table
 
 Truth = NDArray[np.bool_]
-TRUE, FALSE = ("1", "1.0", "true"), ("0", "0.0", "false")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +50,10 @@ def read_scored_cases(path: Path) -> ScoredCases:
     has_clusters = "cluster" in rows[0].values
     return ScoredCases(
         names=names,
-        truth=np.array([truth_of(row) for row in rows], dtype=np.bool_),
+        truth=np.array([row.is_true("truth") for row in rows], dtype=np.bool_),
         scores=np.array([row.finite("score") for row in rows], dtype=np.float64),
         clusters=tuple(row.text("cluster") for row in rows) if has_clusters else None,
     )
-
-
-def truth_of(row: Row) -> bool:
-    """Return the truth of a row; 0.0, 1.0, true and false are taken as other programs write them."""
-    value = row.values["truth"].lower()
-    if value not in (*TRUE, *FALSE):
-        raise InvalidDataset(f"{row.place}: truth: found {row.values['truth']!r}, needed 0 or 1")
-    return value in TRUE
 
 
 def require_once(rows: Sequence[Row], keys: Sequence[tuple[str, ...]]) -> None:

@@ -71,7 +71,9 @@ def _pair(
 
 
 def _spacing(mask: StoredMask, given: tuple[float, ...] | None) -> tuple[float, ...]:
-    spacing = mask.spacing_mm if given is None else given[-mask.values.ndim :]
+    # Flat images take the last two of three numbers.
+    is_flat = mask.values.ndim == 2 and given is not None and len(given) == 3
+    spacing = mask.spacing_mm if given is None else given[1:] if is_flat else given
     if spacing is None:
         raise InvalidDataset(f"{mask.name}: has no spacing of its own, needed --spacing z,y,x in mm")
     if len(spacing) != mask.values.ndim:

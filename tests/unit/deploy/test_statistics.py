@@ -143,6 +143,7 @@ def test_no_mark_finds_nothing(capsys):
         ("froc --truth lesions.csv --predictions stranger.csv --cases cases.csv",
          "stranger.csv line 2: case: found 'c9'"),
         ("segmentation --truth mask.png --predictions moved.png", "needed --spacing"),
+        ("segmentation --truth mask.png --predictions moved.png --spacing 1,1,1,1", "found 4 numbers in --spacing"),
         ("segmentation --truth mask.png --predictions cases.csv --spacing 1,1", "needed .nii, .nii.gz or .png"),
         ("mrmc a.csv", "column reader absent"),
         ("calibrate one_kind.csv", "needed both 0 and 1"),

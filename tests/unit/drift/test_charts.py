@@ -201,6 +201,11 @@ def test_events_may_come_one_by_one_or_in_groups(tmp_path, capsys):
         ("time,events,trials", [(1, 0, 2), (2, 0, 2), (3, 1, 2)],
          ("--chart", "bernoulli-cusum", "--p1", ".2", "--h", "3", "--baseline", "2"), "0 events in 4 trials"),
         ("time,value", [(1, 2)], ("--chart", "bernoulli-cusum", "--p0", ".1", "--p1", ".2", "--h", "3"), "1 or 0"),
+        ("time,events,trials", [(1, 0, 1e9)], ("--chart", "bernoulli-cusum", "--p0", ".1", "--p1", ".2", "--h", "3"),
+         "trials: found 1e+09, needed at most 100000"),
+        ("time,value", [(1, 1e308), (2, -1e308), (3, 0)], (*CUSUM, "--baseline", "2"), "have no standard deviation"),
+        ("time,value", [(1, 1)], (*CUSUM, "--mean", "0", "--sd", "1e-200"), "needed less than 1e+100 sd"),
+        ("time,value", [(1, 1)], (*CUSUM, "--lambda", "0.1"), "lambda: is the weight of an ewma"),
     ],
 )  # fmt: skip
 def test_wrong_input_is_refused_in_one_line(tmp_path, capsys, header, rows, words, told):
@@ -227,3 +232,21 @@ def test_several_streams_share_the_false_alarm_interval(capsys):
 
     assert found["arl0"] == pytest.approx(500)
     assert found["combined_arl0"] == pytest.approx(100)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("--chart cusum --k 1e300 --h 4", "k: found 1e+300, needed at most 20"),
+        ("--chart cusum --k .5 --h 4 --shift 1e300", "shift: found 1e+300, needed at most 20"),
+        ("--chart ewma --lambda .1 --limit 3 --k .5", "k: is the reference value of a cusum"),
+        ("--chart bernoulli-cusum --p0 .1 --p1 .2 --h 3 --k .5", "k, lambda: are constants"),
+        ("--chart bernoulli-cusum --p0 .1 --p1 .2 --h 3 --trials 0", "trials: found 0, needed 1 or more"),
+    ],
+)
+def test_a_design_out_of_range_is_refused_in_one_line(capsys, words, told):
+    code = main(["drift", "design", *words.split(), "--json"])
+
+    said = capsys.readouterr()
+    assert (code, said.out, said.err.count("\n")) == (2, "", 1)
+    assert told in said.err

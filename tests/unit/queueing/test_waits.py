@@ -159,7 +159,6 @@ def test_the_same_seed_gives_the_same_answer(capsys):
         (("--discipline", "edf", "--method", "exact"), "needed --method simulate"),
         (("--traffic", "1"), "the queue grows without end"),
         (("--traffic", "0"), "needed more than 0"),
-        (("--traffic", "nan"), "traffic"),
         (("--readers", "0"), "needed 1 or more"),
         (("--sensitivity", "1.1"), "needed 0 to 1"),
         (("--interrupting", "1"), "less than 1"),
