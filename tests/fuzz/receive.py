@@ -22,9 +22,10 @@ from typing import Any
 import structlog
 from pydicom import config
 
+from dicom_gateway.file_meta import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_gateway.group_commit import GroupCommit
 from dicom_gateway.peers import PeerList
-from dicom_gateway.spool import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, prepare_spool
+from dicom_gateway.spool import prepare_spool
 from dicom_gateway.statuses import StoreStatus
 from dicom_gateway.storing import Storing
 from dicom_gateway.upper_layer.association import Association, Timeouts
@@ -163,7 +164,7 @@ class Fuzzer:
     def _left_over(self, number: int) -> str:
         """Look for files of nobody: each time where data sets begin, and every thousandth time everywhere."""
         everywhere = number % 1000 == 0
-        looked_in = self._folder.rglob("*") if everywhere else (self._folder / "unfinished").iterdir()
+        looked_in = self._folder.rglob("*") if everywhere else (self._folder / "unfinished").rglob("*")
         left = [path for path in looked_in if path.is_file()]
         for path in left:
             path.unlink()
