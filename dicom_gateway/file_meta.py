@@ -56,13 +56,11 @@ def file_meta(claim: Claim, source: Source) -> FileMeta:
     private += b" " * (len(private) % 2)
     elements = b"".join(
         (
-            struct.pack("<HH2sHL", 2, 1, b"OB", 0, 2) + b"\x00\x01",
+            _VERSION,
             _short(0x0002, b"UI", claim.sop_class_uid),
             _short(0x0003, b"UI", claim.sop_instance_uid),
             _short(0x0010, b"UI", claim.transfer_syntax_uid),
-            _short(0x0012, b"UI", IMPLEMENTATION_CLASS_UID),
-            _short(0x0013, b"SH", IMPLEMENTATION_VERSION_NAME),
-            _short(0x0100, b"UI", IMPLEMENTATION_CLASS_UID),
+            _IMPLEMENTATION,
             struct.pack("<HH2sHL", 2, 0x0102, b"OB", 0, len(private)) + private,
         )
     )
@@ -93,3 +91,11 @@ def _short(element: int, vr: bytes, text: str) -> bytes:
     value = text.encode("ascii", "replace")
     value += (b"\x00" if vr == b"UI" else b" ") * (len(value) % 2)
     return struct.pack("<HH2sH", 2, element, vr, len(value)) + value
+
+
+_VERSION = struct.pack("<HH2sHL", 2, 1, b"OB", 0, 2) + b"\x00\x01"
+_IMPLEMENTATION = (
+    _short(0x0012, b"UI", IMPLEMENTATION_CLASS_UID)
+    + _short(0x0013, b"SH", IMPLEMENTATION_VERSION_NAME)
+    + _short(0x0100, b"UI", IMPLEMENTATION_CLASS_UID)
+)

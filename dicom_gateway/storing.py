@@ -81,6 +81,7 @@ class Session:
         self._store = store
         self._source = source
         self._files = store.spool.new_files()
+        self._may_store = False
         self._is_noted = False
         self._last_handed_in = 0
 
@@ -96,6 +97,7 @@ class Session:
 
     def accepted(self, calling_ae_title: str, address: str) -> Services:
         self._source = Source(calling_ae_title, address, self._source.association_id)
+        self._may_store = self._store.peers.may_store(calling_ae_title, address)
         return self
 
     def begin(self, request: Request, context: AcceptedContext) -> "IncomingInstance":
@@ -140,7 +142,7 @@ class Session:
     def open_file(self, claim: Claim) -> UnfinishedFile | StoreStatus:
         """Return where the bytes go, or the status of those that are not wanted."""
         source = self._source
-        if not self._store.peers.may_store(source.ae_title, source.host):
+        if not self._may_store:
             log.warning("store_refused", ae_title=source.ae_title, host=source.host)
             return StoreStatus.NOT_AUTHORISED
         return self._store.spool.begin(self._files, claim, source)
