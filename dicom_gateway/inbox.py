@@ -74,14 +74,15 @@ class Inbox:
             while self._own is None:
                 folder = self._folder / uuid4().hex
                 folder.mkdir()
-                descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
-                if folder.exists():
-                    self._own, self._descriptor = folder, descriptor
-                    fsync_folder(self._folder)
-                else:
-                    # Who looks for abandoned folders was faster than our lock, and took it for one.
-                    os.close(descriptor)
+                # Whoever looks for abandoned folders may be faster than our lock, and take it for one.
+                with suppress(FileNotFoundError):
+                    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                    fcntl.flock(descriptor, fcntl.LOCK_EX)
+                    if folder.exists():
+                        fsync_folder(self._folder)
+                        self._own, self._descriptor = folder, descriptor
+                    else:
+                        os.close(descriptor)
             return self._own
 
 
