@@ -44,6 +44,12 @@ class _Ticket:
     def is_done(self) -> bool:
         return self.registration is not None or self.error is not None
 
+    @property
+    def outcome(self) -> Registration | Exception:
+        found = self.registration or self.error
+        assert found is not None
+        return found
+
 
 class GroupCommit:
     """Registers instances for many threads; whichever finds nobody at work does the work of all who wait."""
@@ -62,18 +68,25 @@ class GroupCommit:
             StorageFull: the disk says so.
             StoreUnavailable: the database does not answer.
         """
-        own = _Ticket(candidate)
+        (found,) = self.register_all([candidate])
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def register_all(self, candidates: Sequence[Candidate]) -> list[Registration | Exception]:
+        """Return what became of each, in the same order; an error is what `register` would have raised."""
+        tickets = [_Ticket(candidate) for candidate in candidates]
         with self._lock:
-            self._waiting.append(own)
+            self._waiting.extend(tickets)
             must_wait, self._somebody_works = self._somebody_works, True
-        if must_wait:
-            own.called.wait()
-        if not own.is_done:
-            self._work()
-        if own.error is not None:
-            raise own.error
-        assert own.registration is not None
-        return own.registration
+        for ticket in tickets:
+            if must_wait:
+                ticket.called.wait()
+            if not ticket.is_done:
+                self._work()
+            # Who worked and has more to wait for goes on, or is called by who works now.
+            must_wait = True
+        return [ticket.outcome for ticket in tickets]
 
     def _work(self) -> None:
         with self._lock:

@@ -5,7 +5,7 @@ import struct
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from mmap import mmap
 
 from pydicom.charset import convert_encodings, decode_bytes
@@ -29,6 +29,7 @@ _CHARACTER_SET, _REQUEST_ATTRIBUTES, _REQUESTED_PRIORITY = 0x00080005, 0x0040027
 _PIXEL_TAGS = frozenset((0x7FE00008, 0x7FE00009, 0x7FE00010))
 _NUMBER_FORMATS = {b"US": "H", b"SS": "h", b"UL": "L", b"SL": "l", b"FL": "f", b"FD": "d", b"UV": "Q", b"SV": "q"}
 _LOCAL_TEXT_VRS = frozenset((b"LO", b"LT", b"PN", b"SH", b"ST", b"UC", b"UT"))
+_UID, _CONTROLS = re.compile(r"[0-9.]{1,64}"), re.compile(r"[\x00-\x1f\x7f]")
 _UNREADABLE = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, NotImplementedError, struct.error)
 
 
@@ -38,7 +39,7 @@ def read_instance(data: bytes | mmap, transfer_syntax_uid: str, start: int = 0) 
     Raises:
         UnreadableInstance: the bytes end inside an element, are no data set, or lack one of the three UIDs.
     """
-    dataset = _parse(data, UID(transfer_syntax_uid), start)
+    dataset = _parse(data, transfer_syntax_uid, start)
     return InstanceHeader(_study(dataset), _series(dataset), _image(dataset))
 
 
@@ -52,16 +53,12 @@ class _Header:
     elements: dict[int, Element]
 
 
-def _parse(data: bytes | mmap, transfer_syntax: UID, start: int) -> _Header:
+def _parse(data: bytes | mmap, transfer_syntax_uid: str, start: int) -> _Header:
     size = len(data) - start
     try:
-        if transfer_syntax == DeflatedExplicitVRLittleEndian:
+        if transfer_syntax_uid == DeflatedExplicitVRLittleEndian:
             data, start = _inflated(data[start:]), 0
-        known = transfer_syntax.is_transfer_syntax
-        encoding = Encoding(
-            is_implicit=transfer_syntax.is_implicit_VR if known else False,
-            is_little_endian=transfer_syntax.is_little_endian if known else True,
-        )
+        encoding = _encoding(transfer_syntax_uid)
         found = {one.tag: one for one in top_level_elements(data, start, encoding)}
         if not found:
             raise UnreadableInstance("no element in it")
@@ -71,6 +68,14 @@ def _parse(data: bytes | mmap, transfer_syntax: UID, start: int) -> _Header:
         raise UnreadableInstance(f"data set of {size} bytes: {error or type(error).__name__}") from error
     except UnreadableInstance as error:
         raise UnreadableInstance(f"data set of {size} bytes: {error}") from error
+
+
+@lru_cache(maxsize=256)
+def _encoding(transfer_syntax_uid: str) -> Encoding:
+    transfer_syntax = UID(transfer_syntax_uid)
+    if not transfer_syntax.is_transfer_syntax:
+        return Encoding(is_implicit=False, is_little_endian=True)
+    return Encoding(transfer_syntax.is_implicit_VR, transfer_syntax.is_little_endian)
 
 
 def _inflated(data: bytes) -> bytes:
@@ -161,7 +166,7 @@ def _image(dataset: _Header) -> ImageHeader:
 
 def _uid(dataset: _Header, keyword: str) -> str:
     value = _text(dataset, keyword)
-    if not re.fullmatch(r"[0-9.]{1,64}", value):
+    if not _UID.fullmatch(value):
         raise UnreadableInstance(f"{keyword} is {value[:64]!r}, a UID of at most 64 digits and dots is needed")
     return value
 
@@ -178,8 +183,9 @@ def _text(dataset: _Header, keyword: str) -> str:
         text = _decoded(value, vr if element.vr in (b"", b"UN") else element.vr, dataset)
     except _UNREADABLE:
         return ""
-    clean = re.sub(r"[\x00-\x1f\x7f]", " ", text.encode("utf-8", "replace").decode())
-    return clean.strip()[:LONGEST_TEXT]
+    if not text.isprintable():
+        text = _CONTROLS.sub(" ", text.encode("utf-8", "replace").decode())
+    return text.strip()[:LONGEST_TEXT]
 
 
 def _decoded(value: bytes, vr: bytes, dataset: _Header) -> str:
@@ -199,8 +205,11 @@ def _integer(dataset: _Header, keyword: str) -> int | None:
 
 def _numbers(dataset: _Header, keyword: str, count: int) -> tuple[float, ...] | None:
     """Return exactly `count` finite numbers, or None where the attribute is absent or says something else."""
+    text = _text(dataset, keyword)
+    if not text:
+        return None
     try:
-        numbers = tuple(float(part) for part in _text(dataset, keyword).split("\\"))
+        numbers = tuple(float(part) for part in text.split("\\"))
     except ValueError:
         return None
     finite = all(abs(number) < 1e9 for number in numbers)

@@ -11,9 +11,12 @@ from dataclasses import dataclass, field
 import structlog
 from pydicom import config
 
-from dicom_gateway.group_commit import GroupCommit, Intake
+from dicom_gateway.adoption import Adoption
+from dicom_gateway.file_meta import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from dicom_gateway.following_rows import FollowingRows
+from dicom_gateway.group_commit import Candidate, GroupCommit, Intake
 from dicom_gateway.peers import PeerList
-from dicom_gateway.spool import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, Spool
+from dicom_gateway.spool import Spool
 from dicom_gateway.storing import IntakeLog, Service, Storing
 from dicom_gateway.upper_layer.association import Association, Timeouts
 from dicom_gateway.upper_layer.connection import Connection
@@ -52,7 +55,10 @@ class Receiver:
         services: Mapping[str, Service] | None = None,
     ) -> None:
         self._settings = settings
-        self._store = Storing(peers, spool, GroupCommit(spool, intake), intake_log, services or {})
+        group = GroupCommit(spool, intake)
+        self._rows = FollowingRows(group, self._keep_apart)
+        self._store = Storing(peers, spool, group, intake_log, services or {}, self._rows)
+        self._adoption = Adoption(self._store)
         self._slots = Slots(settings.limits, spool.has_space)
         self._own = OwnIdentity(
             IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, settings.longest_data_pdu, tuple(services or ())
@@ -79,6 +85,8 @@ class Receiver:
         listening.bind((self._settings.host, self._settings.port))
         listening.listen(_LISTEN_BACKLOG)
         self._listening = listening
+        self._rows.start()
+        self._adoption.start()
         threading.Thread(target=self._accept_all, args=(listening,), name="dicom-accept", daemon=True).start()
 
     def stop(self) -> None:
@@ -95,6 +103,15 @@ class Receiver:
             connection.interrupt()
         for _, thread in served:
             thread.join(_STOP_WITHIN_S)
+        self._adoption.stop()
+        self._rows.stop()
+        self._store.spool.inbox.close()
+
+    def _keep_apart(self, candidate: Candidate, error: Exception) -> None:
+        """Set an acknowledged instance apart for which the database takes no row: it is kept, and seen."""
+        log.error("row_refused", association=candidate.source.association_id, exc_info=error)
+        uid, reason = candidate.header.image.sop_instance_uid, f"no row: {type(error).__name__}"
+        self._store.keep_apart(candidate.file, uid, reason, candidate.source)
 
     def _accept_all(self, listening: socket.socket) -> None:
         for number in itertools.count():

@@ -23,9 +23,9 @@ from pynetdicom import evt
 from pynetdicom.dimse_primitives import C_STORE
 
 from dicom_gateway.asking import PENDING, RemoteInstance, contexts_for
+from dicom_gateway.file_meta import Claim
 from dicom_gateway.querying import STUDY_ROOT_GET, STUDY_ROOT_MOVE
 from dicom_gateway.sender import Context, Destination, DicomSender
-from dicom_gateway.spool import Claim
 from dicom_gateway.statuses import ServiceStatus
 from dicom_gateway.storing import IncomingInstance, Session, Storing
 from triage.errors import DestinationRefused, DestinationUnavailable

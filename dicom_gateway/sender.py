@@ -20,7 +20,7 @@ from pynetdicom.events import Event, EventType
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # made at import from a table
 from pynetdicom.transport import AddressInformation, AssociationSocket
 
-from dicom_gateway.spool import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from dicom_gateway.file_meta import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_gateway.upper_layer.tls import ClientContext, TlsFiles, client_context
 from triage.errors import (
     DestinationRefused,

@@ -5,21 +5,18 @@ import hashlib
 import mmap
 import os
 import shutil
-import struct
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from uuid import uuid4
 
 from dicom_gateway.durable_files import fsync_folder, full_disk_told
+from dicom_gateway.file_meta import Claim, file_meta
+from dicom_gateway.inbox import Inbox, NewFiles
 from triage.errors import StorageFull
 from triage.identifiers import Sha256
-from triage.study import StoredFile
-
-IMPLEMENTATION_CLASS_UID = "2.25.318734610734820473528150223640915062103"
-IMPLEMENTATION_VERSION_NAME = "ACUITY_0_1"
+from triage.study import Source, StoredFile
 
 ABANDONED_AFTER_S = 3600.0
 
@@ -28,34 +25,25 @@ _BYTES_BETWEEN_LOOKS = 1 << 26
 _INSTANCES, _QUARANTINE, _UNFINISHED = "instances", "quarantine", "unfinished"
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """What a C-STORE request says that its data set is; with a study, it may be of no other."""
-
-    sop_class_uid: str
-    sop_instance_uid: str
-    transfer_syntax_uid: str
-    study_instance_uid: str = ""
-
-
 class UnfinishedFile:
-    """A data set while it arrives, behind its file meta group; hashed as it is written."""
+    """A data set while it arrives, behind its file meta group; hashed as it comes."""
 
-    def __init__(self, spool: "Spool", claim: Claim) -> None:
+    def __init__(self, spool: "Spool", path: Path, claim: Claim, source: Source) -> None:
         self._spool = spool
-        self._claim = claim
-        self._path = spool.folder / _UNFINISHED / f"{uuid4().hex}.part"
-        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC)
+        self._path = path
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         self._digest = hashlib.sha256()
-        self._gone = False
-        self._meta_bytes = self._begin_with(_file_meta(claim))
-        self._gathered = bytearray()
+        self._meta = file_meta(claim, source)
+        self._transfer_syntax_uid = claim.transfer_syntax_uid
+        self._gathered = bytearray(self._meta.content)
+        self._all_gathered = True
         self._size = 0
         self._next_look = _BYTES_BETWEEN_LOOKS
 
     def write(self, piece: memoryview | bytes) -> None:
         """Append bytes of the data set; raises StorageFull."""
         self._size += len(piece)
+        self._digest.update(piece)
         if len(piece) >= _GATHERED_BYTES // 4:
             self._flush()
             self._put(piece)
@@ -68,60 +56,60 @@ class UnfinishedFile:
             self._spool.require_space()
 
     def seal(self) -> "SealedFile":
-        """Return the file with all its bytes fsynced; raises StorageFull."""
-        self._flush()
-        with full_disk_told(self._path):
-            os.fsync(self._descriptor)
-        self._spool.require_space()
+        """Return the file with all its bytes and their digest fsynced; raises StorageFull."""
         digest = Sha256(self._digest.hexdigest())
-        return SealedFile(self, digest, self._size, self._meta_bytes, self._claim.transfer_syntax_uid)
+        with full_disk_told(self._path):
+            self._write_digest(digest.encode())
+            os.fdatasync(self._descriptor)
+        self._spool.require_space()
+        return SealedFile(self._path, digest, self._size, len(self._meta.content), self._transfer_syntax_uid)
 
-    def discard(self) -> None:
-        """Leave nothing behind, unless the file has its place already."""
+    @contextmanager
+    def content(self) -> Iterator[mmap.mmap | bytes]:
+        """Give the bytes of the sealed file without copying them."""
+        if self._all_gathered:
+            yield bytes(self._gathered)
+        else:
+            with mmap.mmap(self._descriptor, 0, access=mmap.ACCESS_READ) as mapped:
+                yield mapped
+
+    def leave(self) -> None:
+        """Leave the file to whoever took it over."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
-        if not self._gone:
-            self._gone = True
+
+    def discard(self) -> None:
+        """Leave nothing behind, unless the file has its place already or was taken over."""
+        if self._descriptor >= 0:
+            self.leave()
             self._path.unlink(missing_ok=True)
-
-    def move_to(self, path: Path) -> None:
-        """Give the file its place; bytes that are there already are the same, and stay."""
-        if not path.exists():
-            self._path.rename(path)
-            self._gone = True
-        self.discard()
-
-    @contextmanager
-    def mapped(self) -> Iterator[mmap.mmap]:
-        """Give the whole file's bytes without copying them."""
-        with mmap.mmap(self._descriptor, 0, access=mmap.ACCESS_READ) as content:
-            yield content
 
     def _flush(self) -> None:
         if self._gathered:
             gathered, self._gathered = self._gathered, bytearray()
+            self._all_gathered = False
             self._put(gathered)
 
     def _put(self, piece: memoryview | bytes | bytearray) -> None:
-        self._digest.update(piece)
         with full_disk_told(self._path):
             _write_all(self._descriptor, piece)
 
-    def _begin_with(self, meta: bytes) -> int:
-        try:
-            _write_all(self._descriptor, meta)
-        except OSError:
-            self.discard()
-            raise
-        return len(meta)
+    def _write_digest(self, digest: bytes) -> None:
+        at = self._meta.digest_at
+        if self._all_gathered:
+            self._gathered[at : at + len(digest)] = digest
+        else:
+            os.pwrite(self._descriptor, digest, at)
+        if self._gathered:
+            _write_all(self._descriptor, self._gathered)
 
 
 @dataclass(frozen=True, slots=True)
 class SealedFile:
     """A whole data set, safe on disk, without its place yet; `data_set_start` is where it begins in the file."""
 
-    file: UnfinishedFile
+    path: Path
     sha256: Sha256
     size: int
     data_set_start: int
@@ -137,15 +125,22 @@ class Spool:
 
     folder: Path
     min_free_bytes: int
+    inbox: Inbox = field(compare=False, repr=False)
 
-    def begin(self, claim: Claim) -> UnfinishedFile:
+    def new_files(self) -> NewFiles:
+        """Return where one association takes its files from."""
+        return NewFiles(self.inbox)
+
+    def begin(self, files: NewFiles, claim: Claim, source: Source) -> UnfinishedFile:
         """Return a new file; raises StorageFull when less than the reserve is free, or when the disk says so."""
         self.require_space()
-        with full_disk_told(self.folder):
-            return UnfinishedFile(self, claim)
+        return UnfinishedFile(self, files.take(), claim, source)
 
     def place(self, sealed: Sequence[SealedFile]) -> list[StoredFile]:
-        """Return where the instances stay, one folder of the disk fsynced after the other.
+        """Return where the instances stay.
+
+        The new name is not made durable: a file that has its old one again after a power failure is still sealed, and
+        gets its place once more (`dicom_gateway.adoption`).
 
         Raises:
             StorageFull: the disk says so; what has its place keeps it, and is the same when it comes again.
@@ -175,10 +170,7 @@ class Spool:
     def _place(self, sealed: Sequence[SealedFile], paths: Sequence[Path]) -> list[StoredFile]:
         with full_disk_told(self.folder):
             for one, path in zip(sealed, paths, strict=True):
-                one.file.move_to(path)
-            # Also where the bytes were there before: another process may have put them there a moment ago.
-            for folder in {path.parent for path in paths}:
-                fsync_folder(folder)
+                _move(one.path, path)
         return [
             StoredFile(one.sha256, one.size, str(path), one.transfer_syntax_uid)
             for one, path in zip(sealed, paths, strict=True)
@@ -195,7 +187,7 @@ def prepare_spool(folder: Path, min_free_bytes: int) -> Spool:
         with suppress(FileNotFoundError):
             if time.time() - left.stat().st_mtime > ABANDONED_AFTER_S:
                 left.unlink()
-    return Spool(folder, min_free_bytes)
+    return Spool(folder, min_free_bytes, Inbox(folder / _UNFINISHED))
 
 
 @contextmanager
@@ -216,29 +208,21 @@ def _locked(folder: Path, kind: int) -> Iterator[None]:
         os.close(descriptor)
 
 
+def _move(path: Path, place: Path) -> None:
+    """Leave the file at its place, whose name is made of its content: what is there already are the same bytes."""
+    if place.exists():
+        path.unlink(missing_ok=True)
+        return
+    try:
+        path.rename(place)
+    except FileNotFoundError:
+        # Another process may have taken it over a moment ago.
+        if not place.exists():
+            raise
+
+
 def _write_all(descriptor: int, data: memoryview | bytes | bytearray) -> None:
     """Write everything; one call writes less on a disk that is filling up, and the next one says why."""
     written = os.write(descriptor, data)
     while written < len(data):
         written += os.write(descriptor, memoryview(data)[written:])
-
-
-def _file_meta(claim: Claim) -> bytes:
-    """Return preamble, prefix and file meta group in front of a data set (PS3.10 section 7.1)."""
-    elements = b"".join(
-        (
-            struct.pack("<HH2sHL", 2, 1, b"OB", 0, 2) + b"\x00\x01",
-            _short(0x0002, b"UI", claim.sop_class_uid),
-            _short(0x0003, b"UI", claim.sop_instance_uid),
-            _short(0x0010, b"UI", claim.transfer_syntax_uid),
-            _short(0x0012, b"UI", IMPLEMENTATION_CLASS_UID),
-            _short(0x0013, b"SH", IMPLEMENTATION_VERSION_NAME),
-        )
-    )
-    return bytes(128) + b"DICM" + struct.pack("<HH2sHL", 2, 0, b"UL", 4, len(elements)) + elements
-
-
-def _short(element: int, vr: bytes, text: str) -> bytes:
-    value = text.encode("ascii", "replace")
-    value += (b"\x00" if vr == b"UI" else b" ") * (len(value) % 2)
-    return struct.pack("<HH2sH", 2, element, vr, len(value)) + value

@@ -3,15 +3,18 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from mmap import mmap
 from typing import Protocol
 from uuid import uuid4
 
 import structlog
 
+from dicom_gateway.file_meta import Claim
+from dicom_gateway.following_rows import FollowingRows
 from dicom_gateway.group_commit import Candidate, GroupCommit
 from dicom_gateway.headers import read_instance
 from dicom_gateway.peers import PeerList
-from dicom_gateway.spool import Claim, SealedFile, Spool, UnfinishedFile
+from dicom_gateway.spool import SealedFile, Spool, UnfinishedFile
 from dicom_gateway.statuses import StoreStatus, failure_status
 from dicom_gateway.upper_layer.association import UNRECOGNISED_OPERATION, Services
 from dicom_gateway.upper_layer.commands import Request
@@ -23,6 +26,8 @@ from triage.errors import StorageFull, StoreUnavailable, UnreadableInstance
 from triage.study import InstanceHeader, Registration, Source, StoredFile
 
 log = structlog.get_logger(__name__)
+
+_ROWS_WITHIN_S = 5.0
 
 
 class IntakeLog(Protocol):
@@ -44,25 +49,41 @@ class Service(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Storing:
-    """What all associations of this process work with; `services` are by SOP class."""
+    """What all associations of this process work with; `services` are by SOP class.
+
+    With `following`, an instance is acknowledged when its file is safe, and its row follows; without, its row is
+    waited for, too.
+    """
 
     peers: PeerList
     spool: Spool
     group: GroupCommit
     intake_log: IntakeLog
     services: Mapping[str, Service] = field(default_factory=dict)
+    following: FollowingRows | None = None
 
     def session(self) -> "Session":
-        return Session(self)
+        return Session(self, Source("", "", uuid4().hex))
+
+    def resumed(self, source: Source) -> "Session":
+        """Return the session of an association whose process ended."""
+        return Session(self, source)
+
+    def keep_apart(self, sealed: SealedFile, claimed_uid: str, reason: str, source: Source) -> None:
+        """Keep bytes that are no instance, and make them known."""
+        self.intake_log.quarantined(self.spool.quarantine(sealed), claimed_uid, reason, source)
 
 
 class Session:
     """One association's instances."""
 
-    def __init__(self, store: Storing) -> None:
+    def __init__(self, store: Storing, source: Source) -> None:
         self._store = store
-        self._source = Source("", "", uuid4().hex)
+        self._source = source
+        self._files = store.spool.new_files()
+        self._may_store = False
         self._is_noted = False
+        self._last_handed_in = 0
 
     def recognises(self, calling_ae_title: str, address: str, certificate: str) -> bool:
         """Refuse a name that is bound to another certificate; the attempt is logged, and counted with its sender."""
@@ -76,6 +97,7 @@ class Session:
 
     def accepted(self, calling_ae_title: str, address: str) -> Services:
         self._source = Source(calling_ae_title, address, self._source.association_id)
+        self._may_store = self._store.peers.may_store(calling_ae_title, address)
         return self
 
     def begin(self, request: Request, context: AcceptedContext) -> "IncomingInstance":
@@ -84,6 +106,9 @@ class Session:
 
     def serve(self, exchange: Exchange) -> None:
         """Let the service of the presentation context answer, and answer in its stead when it breaks."""
+        if self._store.following is not None:
+            # Whoever asks is told of everything that this process acknowledged before.
+            self._store.following.wait_for(None, _ROWS_WITHIN_S)
         service = self._store.services.get(exchange.contexts[exchange.context_id].sop_class_uid)
         try:
             if service is None:
@@ -98,9 +123,16 @@ class Session:
             log.warning("request_failed", status=f"{status:04X}", exc_info=None if known else error)
             exchange.respond(status)
 
+    def settle(self) -> None:
+        """Wait for the rows of this association, but no longer than a sender waits for the answer to its release."""
+        if self._store.following is not None:
+            self._store.following.wait_for(self._last_handed_in, _ROWS_WITHIN_S)
+
     def closed(self, outcome: str) -> None:
         """Note how the association ended, if it was noted at all."""
+        self._files.give_back()
         if self._is_noted:
+            self.settle()
             try:
                 self._store.intake_log.association_closed(self._source.association_id, outcome)
             except StoreUnavailable:
@@ -110,24 +142,33 @@ class Session:
     def open_file(self, claim: Claim) -> UnfinishedFile | StoreStatus:
         """Return where the bytes go, or the status of those that are not wanted."""
         source = self._source
-        if not self._store.peers.may_store(source.ae_title, source.host):
+        if not self._may_store:
             log.warning("store_refused", ae_title=source.ae_title, host=source.host)
             return StoreStatus.NOT_AUTHORISED
-        return self._store.spool.begin(claim)
+        return self._store.spool.begin(self._files, claim, source)
 
     def keep(self, file: UnfinishedFile, claim: Claim) -> StoreStatus:
-        """Return Success after fsync and commit, or the status of bytes that were set apart."""
+        """Return Success when the instance cannot be lost any more, or the status of bytes that were set apart."""
         sealed = file.seal()
+        with file.content() as content:
+            status = self.take(sealed, content, claim)
+        if status is StoreStatus.SUCCESS:
+            file.leave()
+        return status
+
+    def take(self, sealed: SealedFile, content: bytes | mmap, claim: Claim) -> StoreStatus:
+        """As `keep`, for a file that is sealed already."""
         try:
-            with file.mapped() as content:
-                header = read_instance(content, claim.transfer_syntax_uid, sealed.data_set_start)
+            header = read_instance(content, claim.transfer_syntax_uid, sealed.data_set_start)
         except UnreadableInstance as error:
             return self._keep_apart(sealed, claim, str(error), StoreStatus.CANNOT_UNDERSTAND)
         if mismatch := _mismatch(header, claim):
             return self._keep_apart(sealed, claim, mismatch, StoreStatus.DATA_SET_DOES_NOT_MATCH)
         self._note_association()
-        registration = self._store.group.register(Candidate(sealed, header, self._source))
-        if registration is Registration.CONFLICT:
+        candidate = Candidate(sealed, header, self._source)
+        if self._store.following is not None:
+            self._last_handed_in = self._store.following.hand_in(candidate)
+        elif self._store.group.register(candidate) is Registration.CONFLICT:
             log.warning("instance_conflict", association=self._source.association_id)
         return StoreStatus.SUCCESS
 
@@ -147,8 +188,7 @@ class Session:
             self._is_noted = True
 
     def _keep_apart(self, sealed: SealedFile, claim: Claim, reason: str, status: StoreStatus) -> StoreStatus:
-        file = self._store.spool.quarantine(sealed)
-        self._store.intake_log.quarantined(file, claim.sop_instance_uid, reason, self._source)
+        self._store.keep_apart(sealed, claim.sop_instance_uid, reason, self._source)
         log.warning("instance_quarantined", status=f"{status:04X}", association=self._source.association_id)
         return status
 

@@ -4,8 +4,8 @@ import struct
 from dataclasses import dataclass, field
 
 from dicom_gateway.elements import Encoding, find
+from dicom_gateway.file_meta import Claim
 from dicom_gateway.peers import PeerList
-from dicom_gateway.spool import Claim
 from dicom_gateway.statuses import StoreStatus
 from dicom_gateway.storing import IncomingInstance, Session, Storing
 from triage.errors import UnreadableInstance

@@ -21,7 +21,7 @@ from dicom_gateway.deidentification.attributes import Cleaning, Traces, traces_o
 from dicom_gateway.deidentification.identities import Identities
 from dicom_gateway.deidentification.pixels import clean_pixels
 from dicom_gateway.deidentification.profile import STANDARD, Action, Option, action_for
-from dicom_gateway.spool import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from dicom_gateway.file_meta import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from triage.errors import CannotDeidentify, UnreadableInstance, UnsupportedPixels
 
 _METHODS: Mapping[Option | None, tuple[str, str]] = {

@@ -14,12 +14,12 @@ from pydicom.filewriter import write_dataset, write_file_meta_info
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from dicom_gateway.durable_files import write_durably
+from dicom_gateway.file_meta import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_gateway.results.segmentation import KIND as SEGMENTATION
 from dicom_gateway.results.segmentation import SEGMENTATION_CLASS_UID, outlines_of, segmentation
 from dicom_gateway.results.structured_report import KIND as REPORT
 from dicom_gateway.results.structured_report import REPORT_CLASS_UID, ReportingDevice, structured_report
 from dicom_gateway.results.uids import report_uid
-from dicom_gateway.spool import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from triage.identifiers import Sha256, SopInstanceUid
 from triage.ports import RecordedAnalysis, ResultObject
 from triage.study import Series, Study

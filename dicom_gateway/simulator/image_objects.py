@@ -17,10 +17,10 @@ from pydicom.uid import (
     UltrasoundMultiFrameImageStorage,
 )
 
+from dicom_gateway.file_meta import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_gateway.simulator.orders import Order
 from dicom_gateway.simulator.phantoms import Phantom
 from dicom_gateway.simulator.scanners import Scanner
-from dicom_gateway.spool import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
 CT_INTERCEPT_HU = -1024
 BEAM_KV = 120

@@ -72,6 +72,9 @@ class Services(Protocol):
     def serve(self, exchange: Exchange) -> None:
         """Answer a request of another kind, through `exchange`; raises only what `exchange` raises."""
 
+    def settle(self) -> None:
+        """Bring to its end what was answered before, as far as that is soon done. Never raises."""
+
 
 class Acceptor(Protocol):
     """Who hears of an association's beginning."""
@@ -176,6 +179,7 @@ class Association:
             if isinstance(item, Fragment):
                 self._take(item, service)
             elif item.kind is PduKind.RELEASE_RQ:
+                service.settle()
                 return self._give_up(release_response(), "released")
             elif item.kind is PduKind.ABORT:
                 return "aborted"

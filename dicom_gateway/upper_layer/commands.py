@@ -193,7 +193,9 @@ def _number(elements: Mapping[int, bytes], element: int) -> int:
 def _uid(value: bytes) -> str:
     """Return a UID as text that may be written anywhere: printable ASCII, at most 64 characters."""
     text = value.decode("ascii", "replace").rstrip("\0 ")
-    return "".join(character if character.isprintable() else "?" for character in text)[:64]
+    if not text.isprintable():
+        text = "".join(character if character.isprintable() else "?" for character in text)
+    return text[:64]
 
 
 def _violation(found: str) -> ProtocolViolation:

@@ -15,6 +15,8 @@ PROCESS_LOOPS = frozenset(
         "dicom_gateway/receiver.py",
         "dicom_gateway/storing.py",
         "dicom_gateway/group_commit.py",
+        "dicom_gateway/following_rows.py",
+        "dicom_gateway/adoption.py",
         "deploy/monitor.py",
         "deploy/shadow_worker.py",
         "deploy/triage_worker.py",

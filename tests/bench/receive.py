@@ -1,19 +1,24 @@
 """Instances a second into Acuity, DCMTK's storescp and Orthanc, in one run on one machine, sent by DCMTK's storescu.
 
-Every receiver gets the same new instances in turn; a line holds the median of the repeats and its ratio to the peers.
-Acuity answers after fsync and commit, Orthanc after its own fsync, storescp after a write that nothing makes durable.
+Every receiver gets the same new instances in turn; a line holds the rate of the fastest of the repeats, since what else
+the machine does only ever adds to the time, and its ratio to the peers.
+To start a sender takes about as long as to send ten images. So as many senders send one instance each before, and what
+that takes is taken off, for every receiver alike: the rate is that of all instances but each sender's first.
+Acuity answers when the file is durable and its row is certain, Orthanc after an fsync of its own and no sync of its
+index, storescp after a write that nothing makes durable.
 """
 
 import argparse
 import os
+import shutil
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from tests.bench.objects import KINDS, write_objects
@@ -27,6 +32,20 @@ from tests.bench.receivers import (
 from tests.running import ORTHANC, STORESCU
 
 
+@dataclass(slots=True)
+class Times:
+    """Seconds of one receiver: for one instance from each sender, and for all of them."""
+
+    start_s: list[float] = field(default_factory=list)
+    all_s: list[float] = field(default_factory=list)
+
+    def rate(self, further: int) -> float:
+        """Return how many instances a second there were of those that are no sender's first."""
+        seconds = min(self.all_s) - min(self.start_s)
+        assert seconds > 0, f"{further} instances took no longer than the start of their senders: send more (--scale)"
+        return further / seconds
+
+
 def measure(arguments: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
     """Yield one line per receiver, kind of object, number of associations and state of Nagle's algorithm."""
     options = _options(arguments)
@@ -35,17 +54,20 @@ def measure(arguments: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
         peers = _started(Path(folder), options, stack)
         sent = 0
         for nagle, kind, associations in product(options.nagle, options.kinds, options.associations):
-            rates: dict[str, list[float]] = {peer.name: [] for peer in peers}
-            count = KINDS[kind].count_with_nagle if nagle == "on" else KINDS[kind].count
-            count = max(associations, int(count * options.scale))
-            for repeat in range(options.repeats if nagle == "off" else 1):
-                files = Path(folder) / f"{nagle}-{kind}-{associations}-{repeat}"
-                folders = write_objects(KINDS[kind], count, associations, files, sent)
-                sent += count
-                for peer in peers:
-                    rates[peer.name].append(count / _seconds_to_send(peer, folders, nagle == "on"))
-                subprocess.run(["rm", "-rf", str(files)], check=True)
-            yield from _lines(rates, {"kind": kind, "associations": associations, "nagle": nagle, "n": count})
+            what, times = KINDS[kind], {peer.name: Times() for peer in peers}
+            count = what.count_with_nagle if nagle == "on" else what.count
+            count = max(2 * associations, int(count * options.scale))
+            for _ in range(options.repeats if nagle == "off" else 1):
+                for number, kept_in in ((associations, "start_s"), (count, "all_s")):
+                    files = Path(folder) / "files"
+                    folders = write_objects(what, number, associations, files, sent)
+                    sent += number
+                    for peer in peers:
+                        seconds = _seconds_to_send(peer, folders, nagle == "on")
+                        getattr(times[peer.name], kept_in).append(seconds)
+                    shutil.rmtree(files)
+            further = count - associations
+            yield from _lines(times, further, {"kind": kind, "associations": associations, "nagle": nagle})
         for peer in peers:
             assert peer.kept is None or peer.kept() == sent, f"{peer.name} acknowledged {sent}, kept {peer.kept()}"
 
@@ -91,13 +113,13 @@ def _seconds_to_send(peer: RunningPeer, folders: Sequence[Path], nagle: bool) ->
     return elapsed
 
 
-def _lines(rates: dict[str, list[float]], what: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    medians = {name: median(values) for name, values in rates.items()}
-    for name, rate in medians.items():
+def _lines(times: dict[str, Times], further: int, what: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    rates = {name: one.rate(further) for name, one in times.items()}
+    for name, one in times.items():
         ratios = {
-            f"x_{peer}": round(rate / medians[peer], 2)
+            f"x_{peer}": round(rates[name] / rates[peer], 2)
             for peer in ("storescp", "storescp --fork +B", "orthanc")
-            if peer in medians and peer != name
+            if peer in rates and peer != name
         }
-        spread = {"min": round(min(rates[name]), 1), "max": round(max(rates[name]), 1)}
-        yield {**what, "receiver": name, "unit": "instances/s", "median": round(rate, 1), **spread, **ratios}
+        told = {"receiver": name, "unit": "instances/s", "n": further, "rate": round(rates[name], 1)}
+        yield {**what, **told, "start_s": round(min(one.start_s), 3), "all_s": round(min(one.all_s), 3), **ratios}

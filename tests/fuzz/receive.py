@@ -22,9 +22,11 @@ from typing import Any
 import structlog
 from pydicom import config
 
+from dicom_gateway.file_meta import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from dicom_gateway.following_rows import FollowingRows
 from dicom_gateway.group_commit import GroupCommit
 from dicom_gateway.peers import PeerList
-from dicom_gateway.spool import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, prepare_spool
+from dicom_gateway.spool import prepare_spool
 from dicom_gateway.statuses import StoreStatus
 from dicom_gateway.storing import Storing
 from dicom_gateway.upper_layer.association import Association, Timeouts
@@ -116,7 +118,10 @@ class Fuzzer:
         """Return what was wrong with input `number`, empty if nothing was."""
         rng = random.Random(f"{self._seed}-{number}")
         rows, stream = Rows(), Stream(self._input(rng), rng)
-        storing = Storing(PeerList(), self._spool, GroupCommit(self._spool, rows), rows)
+        group = GroupCommit(self._spool, rows)
+        following = FollowingRows(group, lambda *_: None)
+        following.start()
+        storing = Storing(PeerList(), self._spool, group, rows, {}, following)
         own = OwnIdentity(IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, 131072)
         begin = time.thread_time()
         try:
@@ -126,6 +131,8 @@ class Fuzzer:
             session.closed(outcome)
         except Exception as error:  # noqa: BLE001
             return f"{type(error).__name__}: {error}"
+        finally:
+            following.stop()
         elapsed = time.thread_time() - begin
         self.slowest_s = max(self.slowest_s, elapsed)
         self.outcomes.update([outcome, *(f"{status:04X}" for status in stream.statuses())])
@@ -163,7 +170,7 @@ class Fuzzer:
     def _left_over(self, number: int) -> str:
         """Look for files of nobody: each time where data sets begin, and every thousandth time everywhere."""
         everywhere = number % 1000 == 0
-        looked_in = self._folder.rglob("*") if everywhere else (self._folder / "unfinished").iterdir()
+        looked_in = self._folder.rglob("*") if everywhere else (self._folder / "unfinished").rglob("*")
         left = [path for path in looked_in if path.is_file()]
         for path in left:
             path.unlink()

@@ -6,10 +6,10 @@ import pytest
 
 from dicom_gateway.deidentification import images
 from dicom_gateway.deidentification.profile import Option
+from dicom_gateway.file_meta import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_gateway.originals import MOST_CONTEXTS
 from dicom_gateway.receiver import ReceiverSettings
 from dicom_gateway.sender import Answer, SenderLimits, answer_of
-from dicom_gateway.spool import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_gateway.upper_layer import association
 from dicom_gateway.upper_layer.commands import LONGEST_COMMAND_SET
 from dicom_gateway.upper_layer.pdus import LONGEST_ASSOCIATE_PDU, AbortReason

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from dicom_gateway.file_meta import Claim
 from dicom_gateway.group_commit import MOST_AT_ONCE, Candidate, GroupCommit
-from dicom_gateway.spool import Claim, Spool, prepare_spool
+from dicom_gateway.spool import Spool, prepare_spool
 from tests.builders import CT_IMAGE_STORAGE, an_instance
 from triage.errors import PermanentError, StoreUnavailable
 from triage.study import ReceivedInstance, Registration
@@ -38,7 +39,7 @@ class SlowIntake:
 def candidate(spool: Spool, number: int) -> Candidate:
     instance = an_instance(number)
     uid = instance.header.image.sop_instance_uid
-    file = spool.begin(Claim(CT_IMAGE_STORAGE, uid, "1.2.840.10008.1.2.1"))
+    file = spool.begin(spool.new_files(), Claim(CT_IMAGE_STORAGE, uid, "1.2.840.10008.1.2.1"), instance.source)
     file.write(uid.encode())
     return Candidate(file.seal(), instance.header, instance.source)
 
