@@ -33,7 +33,9 @@ from triage.errors import InvalidSetting, StoreUnavailable
 
 log = structlog.get_logger(__name__)
 
-PATIENCE_S = 120.0
+PATIENCE_S, LONGEST_START_S = 120.0, 600.0
+"""For a start: the first where a process has ended again, the second where all run and are merely slow."""
+
 LONGEST_PAUSE_S = 5.0
 QUEUES_BESIDE = {"deliver": "delivery", "shadow": "shadow"}
 _PR_SET_PDEATHSIG = 1
@@ -97,12 +99,12 @@ class Platform:
             except BlockingIOError as error:
                 raise InvalidSetting(f"{home}: another acuity runs on this folder, one at a time is needed") from error
             try:
-                self._start()
+                self._start(stop)
                 self._watch(stop)
             finally:
                 self._stop()
 
-    def _start(self) -> None:
+    def _start(self, stop: threading.Event) -> None:
         self.settings = _with_free_ports(self.settings)
         file = self._with_database(self.settings.file)
         if self.simulator and not file.destinations:
@@ -120,7 +122,7 @@ class Platform:
         self.children = _children(self.settings, resolved, self.simulator)
         for child in self.children:
             child.keep_running()
-        self._await_ready()
+        self._await_ready(stop)
 
     def _register_models(self, url: str) -> None:
         engine = connect(url)
@@ -133,15 +135,20 @@ class Platform:
         self.postgres = start_embedded(self.settings.home / "postgres")
         return file.model_copy(update={"database": DatabaseSection(url=self.postgres.url)})
 
-    def _await_ready(self) -> None:
+    def _await_ready(self, stop: threading.Event) -> None:
+        """Say so once the platform can serve; say nothing where `stop` came first."""
         dicom, web = self.settings.file.dicom, self.settings.file.web
-        until = time.monotonic() + PATIENCE_S
+        began = time.monotonic()
         while not (_listens(dicom.host, dicom.port) and _is_ready(web.host, web.port)):
-            if time.monotonic() > until:
-                raise StoreUnavailable(f"not ready within {PATIENCE_S:.0f} s; the log lines above say why")
+            ended = [child.name for child in self.children if child.restarts]
+            patience = PATIENCE_S if ended else LONGEST_START_S
+            if time.monotonic() - began > patience:
+                why = f"{', '.join(ended)} ended, the log lines above say why" if ended else "this machine is too slow"
+                raise StoreUnavailable(f"not ready within {patience:.0f} s: {why}")
             for child in self.children:
                 child.keep_running()
-            time.sleep(0.1)
+            if stop.wait(0.1):
+                return
         address = f"dicom {dicom.ae_title}@{dicom.host}:{dicom.port} worklist http://{web.host}:{web.port}/"
         print(f"ready: {address}", flush=True)
 
