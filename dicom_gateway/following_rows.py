@@ -87,7 +87,11 @@ class FollowingRows:
 
     def _run(self) -> None:
         while batch := self._next_batch():
-            done, failure = self._register(batch)
+            try:
+                done, failure = self._register(batch)
+            except Exception:
+                log.exception("rows_not_written", instances=len(batch))
+                done, failure = 0, StoreUnavailable("rows could not be written")
             with self._changed:
                 if (failure is None) != (self._failure is None):
                     log.warning("rows_wait_for_the_database" if failure else "rows_follow_again", reason=str(failure))

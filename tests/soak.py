@@ -63,7 +63,7 @@ def soak(home: Path, connections: int, seconds: float, seed: int) -> dict[str, A
         before = _held_by(receiver)
         rest = _run(port, range(connections // 10, connections), seed, begin + seconds)
         after = _held_by(receiver)
-        unfinished = len(list((home / "spool" / "unfinished").iterdir()))
+        unfinished = len(list((home / "spool" / "unfinished").rglob("*.part")))
     finally:
         _end(receiver, signal.SIGKILL)
         postgres.stop()

@@ -261,7 +261,7 @@ def test_a_body_that_ends_too_early_keeps_what_was_whole_and_never_the_rest(raw,
 
     assert (answer.status_code, failures(answer, "0008119A")) == (202, [0xC000])
     assert [one["sop_instance_uid"] for one in list_instances(engine)] == [head[0].SOPInstanceUID]
-    assert list((settings.home / "spool" / "unfinished").iterdir()) == []
+    assert list((settings.home / "spool" / "unfinished").rglob("*.part")) == []
 
 
 def test_a_sender_that_falls_silent_is_given_up_and_what_was_whole_is_kept(raw, head, engine, monkeypatch):
