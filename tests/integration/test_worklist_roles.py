@@ -39,6 +39,8 @@ NEEDED = {
         ("POST", f"/api/v1/alarms/{{number}}/{act}"): Permission.HANDLE_ALARMS
         for act in ("acknowledge", "assign", "close")
     },
+    ("GET", "/api/v1/preferences"): None,
+    ("PATCH", "/api/v1/preferences"): None,
     ("GET", "/api/v1/views"): LIST,
     ("PUT", "/api/v1/views/{name}"): LIST,
     ("DELETE", "/api/v1/views/{name}"): LIST,
