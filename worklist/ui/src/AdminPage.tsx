@@ -14,7 +14,7 @@ export function AdminPage({ replays }: { replays: boolean }): ReactNode {
   const models = useQuery({ queryKey: ["models"], queryFn: ({ signal }) => fetchModels(signal), refetchInterval: 30_000 });
   const error = gateway.error ?? models.error;
   return (
-    <div className="scroller admin" tabIndex={0} role="region" aria-label={words.frame.system}>
+    <div className="scroller admin" tabIndex={0} role="region" aria-label={words.frame.pages.admin}>
       {error && <p role="alert">{error instanceof ApiError ? capitalised(error.message) : words.system.noAnswer}.</p>}
       {gateway.data && (
         <>

@@ -2,7 +2,7 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { ApiError, fetchAudit, type AuditEvent } from "./api";
 import { useNow } from "./clock";
-import { capitalised, clockTime } from "./words";
+import { capitalised, clockTime, roleWords } from "./words";
 import { words } from "./words/language";
 
 /** The chain of events, newest first. */
@@ -54,7 +54,7 @@ function EventRow({ event }: { event: AuditEvent }): ReactNode {
       <td>{clockTime(event.at, now)}</td>
       <td>
         <span className="first">{event.actor}</span>
-        <span className="second">{event.role}</span>
+        <span className="second">{roleWords(event.role)}</span>
       </td>
       <td className={event.succeeded ? "" : "over"}>
         {capitalised(words.system.actions[event.action] ?? event.action.replaceAll("_", " "))}

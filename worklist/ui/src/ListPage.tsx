@@ -14,8 +14,10 @@ import { useStableRows } from "./order";
 import { useRefresh } from "./refresh";
 import { StudyPanel } from "./StudyPanel";
 import { AlarmBanner } from "./surveillance/AlarmBanner";
-import type { Theme } from "./theme";
-import { FilterBar, TopBar } from "./Toolbar";
+import { useBell } from "./bell";
+import { FilterBar } from "./FilterBar";
+import { pageOf } from "./pages";
+import { TopBar } from "./TopBar";
 import { useListKeys } from "./keys";
 import { NoticeBar } from "./NoticeBar";
 import { useWork } from "./work";
@@ -34,13 +36,11 @@ const MOST_ROWS = 1000;
 
 interface Props {
   session: Session;
-  theme: Theme;
-  onTheme: () => void;
   onLogout: () => void;
   onExpired: () => void;
 }
 
-export function ListPage({ session, theme, onTheme, onLogout, onExpired }: Props): ReactNode {
+export function ListPage({ session, onLogout, onExpired }: Props): ReactNode {
   const [view, changeView] = useView();
   const [q, setQ] = useState("");
   const [limit, setLimit] = useState(PAGE_ROWS);
@@ -104,21 +104,24 @@ export function ListPage({ session, theme, onTheme, onLogout, onExpired }: Props
   });
   useTitle(rows);
 
-  const isList = seesList && ["", "attention"].includes(view.panel);
+  const bell = useBell(seesList);
+  const current = pageOf(view.panel, session.permissions);
+  const isList = current === "";
   const canGrow = page.data !== undefined && page.data.total > limit && limit < MOST_ROWS;
   return (
     <div className={view.study || view.panel === "attention" ? "page with-panel" : "page"}>
       <TopBar
         session={session}
-        theme={theme}
         liveness={liveness}
+        bell={bell}
+        page={current}
         attention={total(incidents.data?.counts)}
-        openPanel={view.panel}
-        onPanel={(panel) => changeView({ panel: view.panel === panel ? "" : panel, study: "", alarm: "" })}
+        attentionIsOpen={view.panel === "attention" && !view.study}
+        onPage={(panel) => changeView({ panel, study: "", alarm: "" })}
+        onAttention={() => changeView({ panel: view.panel === "attention" ? "" : "attention", study: "", alarm: "" })}
         onSearch={setQ}
         onSearchDone={() => list.current?.focusCurrent()}
         onHelp={() => setHelpOpen(true)}
-        onTheme={onTheme}
         onLogout={onLogout}
       />
       {isList && (
@@ -137,9 +140,9 @@ export function ListPage({ session, theme, onTheme, onLogout, onExpired }: Props
       </FilterBar>
       )}
       <main className="list-area">
-        {view.panel === "admin" && session.permissions.includes("see_operations") ? (
+        {current === "admin" ? (
           <AdminPage replays={session.permissions.includes("handle_incidents")} />
-        ) : view.panel === "surveillance" && session.permissions.includes("see_alarms") ? (
+        ) : current === "surveillance" ? (
           <Suspense fallback={<p className="opening">{words.frame.openingPage}</p>}>
             <SurveillancePage
               alarm={Number(view.alarm)}
@@ -148,19 +151,19 @@ export function ListPage({ session, theme, onTheme, onLogout, onExpired }: Props
               onStudy={seesList ? (uid) => changeView({ study: uid, panel: "", alarm: "", reading: "all" }) : undefined}
             />
           </Suspense>
-        ) : view.panel === "validation" && session.permissions.includes("see_validations") ? (
+        ) : current === "validation" ? (
           <Suspense fallback={<p className="opening">{words.frame.openingPage}</p>}>
             <ValidationPage />
           </Suspense>
-        ) : view.panel === "people" && session.permissions.includes("manage_users") ? (
+        ) : current === "people" ? (
           <Suspense fallback={<p className="opening">{words.frame.openingPage}</p>}>
             <PeoplePage me={session.name} />
           </Suspense>
-        ) : view.panel === "rules" && session.permissions.includes("see_operations") ? (
+        ) : current === "rules" ? (
           <Suspense fallback={<p className="opening">{words.frame.openingPage}</p>}>
             <RulesPage />
           </Suspense>
-        ) : view.panel === "audit" || !seesList ? (
+        ) : current === "audit" ? (
           <AuditTable />
         ) : (
         <Worklist

@@ -53,6 +53,11 @@ export function sexWords(sex: string): string {
   return words.list.sexes[sex] ?? sex;
 }
 
+/** Told without what the role may do. */
+export function roleWords(role: string): string {
+  return words.people.roles[role]?.split(":")[0] ?? role;
+}
+
 export function measurementWords(one: Measurement): string {
   return words.study.measurements[one.code] ?? one.meaning;
 }
