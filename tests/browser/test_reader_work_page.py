@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.department import HAEMORRHAGE, ICH, PASSWORD, Said, until
+from tests.browser.going import go_to
 from tests.browser.test_worklist_page import log_in, shown
 from triage.findings import Code, Measurement
 from triage.study import SeriesHeader, StudyHeader
@@ -225,7 +226,7 @@ def test_the_audit_tells_who_looked_at_what(page, worklist, flagged):
     expect(page.get_by_role("complementary").get_by_text("What readers did")).to_be_visible()
     page.keyboard.press("Escape")
 
-    page.get_by_role("button", name="Audit").click()
+    go_to(page, "Audit")
 
     audit = page.get_by_role("region", name="Audit")
     expect(audit.get_by_text("Logged in")).to_be_visible()

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.department import (
+from tests.browser.going import log_out
     COLLAPSED_LUNG,
     HAEMORRHAGE,
     ICH,
@@ -58,7 +59,7 @@ def test_logging_out_leaves_no_patient_on_the_screen(page, worklist):
     log_in(page)
     expect(page.get_by_role("row", name="Doe, Jane")).to_be_visible()
 
-    page.get_by_role("button", name="Log out").click()
+    log_out(page)
 
     expect(page.get_by_role("button", name="Log in")).to_be_visible()
     expect(page.get_by_text("Doe, Jane")).to_have_count(0)

@@ -182,7 +182,7 @@ function Models({ models }: { models: InstalledModel[] }): ReactNode {
         ))}
         {models.length === 0 && <Nothing columns={7}>{words.system.noModel}</Nothing>}
       </Table>
-      {shown && <ModelCard model={shown} onClose={() => setShown(null)} />}
+      {shown && <ModelCard title={`${shown.name} ${shown.version}`} path={`models/${shown.id}/card`} onClose={() => setShown(null)} />}
     </>
   );
 }

@@ -4,6 +4,7 @@ import { ApiError, handleIncident, type Incident, type IncidentKind, type Incide
 import { useNow } from "./clock";
 import { FailedIcon } from "./icons";
 import { Panel } from "./Panel";
+import { told } from "./sentences";
 import { capitalised, clockTime } from "./words";
 import { words } from "./words/language";
 
@@ -55,7 +56,7 @@ function IncidentItem({ incident, handles, onHandled, onOpen }: ItemProps): Reac
         <FailedIcon /> {words.system.incidents[incident.kind]}
         <span className="muted"> {clockTime(incident.at, now)}</span>
       </p>
-      <p>{capitalised(incident.reason) || words.system.noReason}</p>
+      <p>{capitalised(told(incident.reason)) || words.system.noReason}</p>
       <p className="second mono">
         {[incident.origin, incident.sop_instance_uid && words.system.object(incident.sop_instance_uid)].filter(Boolean).join(" · ")}
       </p>

@@ -13,9 +13,7 @@ import {
 import type { Band } from "./api";
 import { NOTHING_NARROWED, isNarrowed, type View } from "./filters";
 import { BandIcon, ChevronIcon } from "./icons";
-import type { Waiting } from "./order";
 import { SavedViewsMenu } from "./SavedViewsMenu";
-import { KeySign } from "./KeySign";
 import { words } from "./words/language";
 
 interface FilterBarProps {
@@ -23,8 +21,6 @@ interface FilterBarProps {
   me: string;
   sites: string[];
   onView: (change: Partial<View>) => void;
-  waiting: Waiting;
-  onApply: () => void;
   shown: number;
   total: number | undefined;
   hasSearch: boolean;
@@ -35,7 +31,7 @@ const BANDS: Band[] = ["CRITICAL", "URGENT", "ROUTINE"];
 const MODALITIES = ["CT", "MR", "US", "DX", "CR"];
 
 export function FilterBar(props: FilterBarProps): ReactNode {
-  const { view, me, sites, onView, waiting, onApply, shown, total, hasSearch } = props;
+  const { view, me, sites, onView, shown, total, hasSearch } = props;
   const isFiltered = isNarrowed(view);
   return (
     <div className="filterbar" role="region" aria-label={words.list.filters}>
@@ -96,20 +92,7 @@ export function FilterBar(props: FilterBarProps): ReactNode {
         {total === undefined ? "" : words.list.shownOf(shown, words.list.studies(total))}
         {isFiltered || hasSearch ? words.list.filtered : ""}
       </span>
-      <span className="waiting-slot" role="status">
-        {waiting.moved && <WaitingButton waiting={waiting} onApply={onApply} />}
-      </span>
     </div>
-  );
-}
-
-function WaitingButton({ waiting, onApply }: { waiting: Waiting; onApply: () => void }): ReactNode {
-  const said = waiting.fresh ? words.list.new(waiting.fresh, waiting.freshCritical) : words.list.orderChanged;
-  return (
-    <Button className={waiting.freshCritical ? "waiting waiting-critical" : "waiting"} onPress={onApply}>
-      {waiting.freshCritical > 0 && <BandIcon band="CRITICAL" />}
-      {said} <span className="waiting-show">{words.list.show}</span> <KeySign of="show_new" />
-    </Button>
   );
 }
 

@@ -22,6 +22,7 @@ import { useListKeys } from "./keys";
 import { NoticeBar } from "./NoticeBar";
 import { useWork } from "./work";
 import { words } from "./words/language";
+import { WaitingNotice } from "./WaitingNotice";
 import { Worklist, type WorklistHandle } from "./Worklist";
 
 // The list must be quick; the pages of the quality manager and of the administrator come when they are opened.
@@ -130,8 +131,6 @@ export function ListPage({ session, onLogout, onExpired }: Props): ReactNode {
         me={session.name}
         sites={sitesOf(page.data?.rows)}
         onView={changeView}
-        waiting={stable.waiting}
-        onApply={stable.apply}
         shown={rows.length}
         total={page.data?.total}
         hasSearch={q !== ""}
@@ -140,6 +139,7 @@ export function ListPage({ session, onLogout, onExpired }: Props): ReactNode {
       </FilterBar>
       )}
       <main className="list-area">
+        {isList && <WaitingNotice waiting={stable.waiting} onApply={stable.apply} />}
         {current === "admin" ? (
           <AdminPage replays={session.permissions.includes("handle_incidents")} />
         ) : current === "surveillance" ? (

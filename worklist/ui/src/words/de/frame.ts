@@ -1,6 +1,7 @@
 import type { Words } from "../language";
 
 export const frame: Words["frame"] = {
+  decimalSign: ",",
   opening: "Die Liste wird geöffnet …",
   openingPage: "Wird geöffnet …",
   noAnswer: "Der Server antwortet nicht.",

@@ -34,6 +34,7 @@ export const system: Words["system"] = {
   modelStates: { draft: "Entwurf", shadow: "Schatten", active: "Aktiv", retired: "Abgelöst" },
   card: "Karte",
   cardOf: (model) => `Karte von ${model}`,
+  cardIsEnglish: "Die Karte steht hier, wie sie verfasst wurde: auf Englisch.",
   noModel: "Kein Modell ist installiert.",
 
   incidents: {

@@ -2,6 +2,7 @@
 import type { PageName } from "../../pages";
 
 export const frame = {
+  decimalSign: ".",
   opening: "Opening the list…",
   openingPage: "Opening…",
   noAnswer: "The server does not answer.",
