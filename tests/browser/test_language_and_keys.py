@@ -80,9 +80,8 @@ def test_a_german_browser_gets_german_words_numbers_and_reasons(german_page, wor
 
 def test_what_the_server_says_is_german_too(german_page, worklist):
     thin = worklist.department.receives(JANE, CT, minutes_ago=3)
-    worklist.department.cannot_analyse(
-        thin, "ich-ct: slices 10.0 mm apart, 0.5 to 5.5 mm needed; ptx-dx: modality CT, needed DX"
-    )
+    why = "ich-ct: slices 10.0 mm apart, 0.5 to 5.5 mm needed; ptx-dx: modality CT, needed DX"
+    worklist.department.cannot_analyse(thin, why)
     log_in_in_german(german_page)
 
     row = german_page.locator(f"tr[data-uid='{thin}']")
@@ -98,9 +97,7 @@ def test_what_the_server_says_is_german_too(german_page, worklist):
     expect(german_page.get_by_role("option", name="Reader")).to_have_count(0)
 
 
-def test_a_language_that_was_chosen_stays_and_follows_to_another_workstation(
-    chromium: Browser, page, worklist, flagged
-):
+def test_a_language_that_was_chosen_stays_and_follows_to_another_workstation(chromium, page, worklist, flagged):
     log_in(page)
     page.keyboard.press("?")
     page.get_by_label("Language").select_option("de")

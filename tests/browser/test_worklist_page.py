@@ -8,7 +8,6 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.department import (
-from tests.browser.going import log_out
     COLLAPSED_LUNG,
     HAEMORRHAGE,
     ICH,
@@ -19,6 +18,7 @@ from tests.browser.going import log_out
     services_on,
     until,
 )
+from tests.browser.going import log_out
 from tests.browser.serving import running
 from triage.priority import Priority
 from triage.study import SeriesHeader, StudyHeader

@@ -22,9 +22,9 @@ def services(engine):
 
 @pytest.fixture
 def client(services):
-    with running(create_app(services, WebSettings())) as url:
-        with httpx.Client(base_url=url, headers={"Origin": url}) as client:
-            yield client
+    app = create_app(services, WebSettings())
+    with running(app) as url, httpx.Client(base_url=url, headers={"Origin": url}) as client:
+        yield client
 
 
 def test_what_was_chosen_is_there_at_the_next_login_and_for_nobody_else(client, services):

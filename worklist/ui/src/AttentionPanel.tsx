@@ -21,6 +21,7 @@ export function AttentionPanel({ incidents, handles, onHandled, onOpen, onClose 
   return (
     <Panel title={words.system.needsAttention} onClose={onClose}>
       {incidents.error instanceof ApiError && <p role="alert">{capitalised(incidents.error.message)}.</p>}
+      {incidents.isPending && <p className="muted">{words.frame.loading}</p>}
       {incidents.data && found.length === 0 && <p className="muted">{words.system.nothingNeeds}</p>}
       {incidents.data && <Counts counts={incidents.data.counts} />}
       <ul className="incidents">

@@ -1,13 +1,11 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { Suspense, lazy, useCallback, useEffect, useRef, useState, type ReactNode } from "react";
-import { ApiError, fetchIncidents, fetchWorklist, type Session, type StudyRow } from "./api";
-import { AdminPage } from "./AdminPage";
+import { ApiError, fetchIncidents, fetchWorklist, type Permission, type Session, type StudyRow } from "./api";
 import { AttentionPanel } from "./AttentionPanel";
-import { AuditTable } from "./AuditPage";
 import { BreakGlassButton } from "./BreakGlass";
 import { setServerTime } from "./clock";
 import { useEvents } from "./events";
-import { isNarrowed, useView } from "./filters";
+import { isNarrowed, useView, type View } from "./filters";
 import { Footer } from "./Footer";
 import { HelpDialog } from "./HelpDialog";
 import { useStableRows } from "./order";
@@ -16,7 +14,7 @@ import { StudyPanel } from "./StudyPanel";
 import { AlarmBanner } from "./surveillance/AlarmBanner";
 import { useBell } from "./bell";
 import { FilterBar } from "./FilterBar";
-import { pageOf } from "./pages";
+import { pageOf, type PageName } from "./pages";
 import { TopBar } from "./TopBar";
 import { useListKeys } from "./keys";
 import { NoticeBar } from "./NoticeBar";
@@ -26,6 +24,8 @@ import { WaitingNotice } from "./WaitingNotice";
 import { Worklist, type WorklistHandle } from "./Worklist";
 
 // The list must be quick; the pages of the quality manager and of the administrator come when they are opened.
+const AdminPage = lazy(() => import("./AdminPage"));
+const AuditPage = lazy(() => import("./AuditPage"));
 const SurveillancePage = lazy(() => import("./surveillance/SurveillancePage"));
 const PeoplePage = lazy(() => import("./people/PeoplePage"));
 const RulesPage = lazy(() => import("./rules/RulesPage"));
@@ -140,32 +140,7 @@ export function ListPage({ session, onLogout, onExpired }: Props): ReactNode {
       )}
       <main className="list-area">
         {isList && <WaitingNotice waiting={stable.waiting} onApply={stable.apply} />}
-        {current === "admin" ? (
-          <AdminPage replays={session.permissions.includes("handle_incidents")} />
-        ) : current === "surveillance" ? (
-          <Suspense fallback={<p className="opening">{words.frame.openingPage}</p>}>
-            <SurveillancePage
-              alarm={Number(view.alarm)}
-              handles={session.permissions.includes("handle_alarms")}
-              onAlarm={(number) => changeView({ alarm: number ? String(number) : "" })}
-              onStudy={seesList ? (uid) => changeView({ study: uid, panel: "", alarm: "", reading: "all" }) : undefined}
-            />
-          </Suspense>
-        ) : current === "validation" ? (
-          <Suspense fallback={<p className="opening">{words.frame.openingPage}</p>}>
-            <ValidationPage />
-          </Suspense>
-        ) : current === "people" ? (
-          <Suspense fallback={<p className="opening">{words.frame.openingPage}</p>}>
-            <PeoplePage me={session.name} />
-          </Suspense>
-        ) : current === "rules" ? (
-          <Suspense fallback={<p className="opening">{words.frame.openingPage}</p>}>
-            <RulesPage />
-          </Suspense>
-        ) : current === "audit" ? (
-          <AuditTable />
-        ) : (
+        {isList ? (
         <Worklist
           ref={list}
           rows={rows}
@@ -179,6 +154,10 @@ export function ListPage({ session, onLogout, onExpired }: Props): ReactNode {
           onHeld={setHeld}
           onMore={canGrow ? () => setLimit((before) => Math.min(MOST_ROWS, before + PAGE_ROWS)) : undefined}
         />
+        ) : (
+        <Suspense fallback={<p className="opening">{words.frame.openingPage}</p>}>
+          <OtherPage name={current} session={session} view={view} onView={changeView} />
+        </Suspense>
         )}
       </main>
       {view.study && (
@@ -214,6 +193,38 @@ export function ListPage({ session, onLogout, onExpired }: Props): ReactNode {
       {work.dialog}
     </div>
   );
+}
+
+interface OtherProps {
+  name: PageName;
+  session: Session;
+  view: View;
+  onView: (change: Partial<View>) => void;
+}
+
+function OtherPage({ name, session, view, onView }: OtherProps): ReactNode {
+  const may = (permission: Permission): boolean => session.permissions.includes(permission);
+  switch (name) {
+    case "surveillance":
+      return (
+        <SurveillancePage
+          alarm={Number(view.alarm)}
+          handles={may("handle_alarms")}
+          onAlarm={(number) => onView({ alarm: number ? String(number) : "" })}
+          onStudy={may("see_list") ? (uid) => onView({ study: uid, panel: "", alarm: "", reading: "all" }) : undefined}
+        />
+      );
+    case "validation":
+      return <ValidationPage />;
+    case "admin":
+      return <AdminPage replays={may("handle_incidents")} />;
+    case "rules":
+      return <RulesPage />;
+    case "people":
+      return <PeoplePage me={session.name} />;
+    default:
+      return <AuditPage />;
+  }
 }
 
 /** Images that arrive change no study's state, so the count of a study that receives is asked for. */
