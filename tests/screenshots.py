@@ -6,7 +6,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from tests.browser.conftest import CHROMIUM_ARGUMENTS, chromium_path
-from tests.browser.going import go_to
+from tests.browser.going import colour, go_to
 from tests.running import PASSWORD, RunningAcuity, acuity_up, wait_for
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "screenshots"
@@ -47,13 +47,14 @@ def take_all(home: Path) -> None:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium_path(), args=CHROMIUM_ARGUMENTS)
             for scheme, suffix in (("dark", ""), ("light", "-light")):
-                page = browser.new_page(viewport=SIZE, color_scheme=scheme)
+                page = browser.new_page(viewport=SIZE)
+                colour(page, scheme)
                 take(page, running.url, suffix)
-            take_cine(browser.new_page(viewport=SIZE, color_scheme="dark"), running.url)
-            german = browser.new_page(viewport=SIZE, color_scheme="dark", locale="de-DE")
+            take_cine(browser.new_page(viewport=SIZE), running.url)
+            german = browser.new_page(viewport=SIZE, locale="de-DE")
             enter(german, running.url)
             german.screenshot(path=TARGET / "german.png")
-            take_phone(browser.new_page(viewport=PHONE, color_scheme="dark"), running.url)
+            take_phone(browser.new_page(viewport=PHONE), running.url)
             browser.close()
 
 
