@@ -59,14 +59,17 @@ function PageMenu({ label, names, current, isHere, onPage }: MenuProps): ReactNo
         {label} <ChevronIcon />
       </Button>
       <Popover className="popover">
-        <Menu className="listbox" aria-label={label} onAction={(key) => onPage(String(key).slice(1) as PageName)}>
-          {names.map((name) => (
-            // A key must not be empty, and the list has no name in the address.
-            <MenuItem key={name} id={`/${name}`} className="option" aria-current={name === current ? "page" : undefined}>
-              {pageWords(name)}
-            </MenuItem>
-          ))}
-        </Menu>
+        {/* Outside of the page's own landmarks, so it is one itself. */}
+        <nav aria-label={label}>
+          <Menu className="listbox" aria-label={label} onAction={(key) => onPage(String(key).slice(1) as PageName)}>
+            {names.map((name) => (
+              // A key must not be empty, and the list has no name in the address.
+              <MenuItem key={name} id={`/${name}`} className="option" aria-current={name === current ? "page" : undefined}>
+                {pageWords(name)}
+              </MenuItem>
+            ))}
+          </Menu>
+        </nav>
       </Popover>
     </MenuTrigger>
   );

@@ -3,7 +3,7 @@ import type { Words } from "../language";
 export const people: Words["people"] = {
   title: "Konten",
   intro: "Wer sich anmelden darf. Eine andere Rolle oder ein neues Passwort beendet die Anmeldungen; jede Änderung steht im Protokoll.",
-  accounts: "Konten",
+  accounts: "Alle Konten",
   columns: ["Name", "Rolle", "Sieht Studien von", "Anmeldung", "Ändern"],
   role: "Rolle",
   add: "Konto anlegen",
