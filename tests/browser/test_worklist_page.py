@@ -254,7 +254,7 @@ def test_the_attention_panel_shows_what_needs_a_person(page, worklist):
     department.quarantines("no SOP Instance UID in the data set")
     log_in(page)
 
-    page.get_by_role("button", name="Attention 2").click()
+    page.get_by_role("button", name="Attention: 2").click()
 
     panel = page.get_by_role("complementary", name="Needs attention")
     expect(panel.get_by_text("No SOP Instance UID in the data set")).to_be_visible()
