@@ -208,7 +208,7 @@ def test_letters_can_be_switched_off(page, worklist, flagged):
 def test_an_incident_is_acknowledged_and_closed(page, worklist):
     worklist.department.quarantines("no SOP Instance UID in the data set")
     log_in(page)
-    page.get_by_role("button", name="Attention 1").click()
+    page.get_by_role("button", name="Attention: 1").click()
     panel = page.get_by_role("complementary", name="Needs attention")
 
     panel.get_by_role("button", name="Acknowledge").click()
@@ -216,7 +216,7 @@ def test_an_incident_is_acknowledged_and_closed(page, worklist):
     panel.get_by_role("button", name="Close", exact=True).click()
 
     expect(panel.get_by_text("Nothing needs attention")).to_be_visible()
-    expect(page.get_by_role("button", name="Attention 0")).to_be_visible()
+    expect(page.get_by_role("button", name="Attention: 0")).to_be_visible()
 
 
 def test_the_audit_tells_who_looked_at_what(page, worklist, flagged):
