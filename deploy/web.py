@@ -25,6 +25,7 @@ from storage.gateway import GatewayReader
 from storage.images import ImageFiles
 from storage.incidents import IncidentReader
 from storage.model_registry import ModelRows
+from storage.preferences import PreferenceRows
 from storage.provider_accounts import ProviderAccounts
 from storage.saved_views import SavedViews
 from storage.site_rights import SiteRightsRows
@@ -70,6 +71,7 @@ def services_on(engine: Engine, settings: Settings) -> WorklistServices:
         as_pdf=as_pdf,
         deliveries=DeliveryLedger(engine),
         views=SavedViews(engine),
+        preferences=PreferenceRows(engine),
         gateway=GatewayReader(engine),
         models=ModelRows(engine),
         site_rights=SiteRightsRows(engine),

@@ -366,3 +366,10 @@ saved_views = Table(
     Column("name", Text, primary_key=True),
     Column("filters", JSONB, nullable=False),
 )
+
+preferences = Table(
+    "preferences",
+    metadata,
+    Column("account", Text, ForeignKey("accounts.name", ondelete="CASCADE"), primary_key=True),
+    Column("chosen", JSONB, nullable=False),
+)

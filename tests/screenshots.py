@@ -6,6 +6,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from tests.browser.conftest import CHROMIUM_ARGUMENTS, chromium_path
+from tests.browser.going import colour, go_to
 from tests.running import PASSWORD, RunningAcuity, acuity_up, wait_for
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "screenshots"
@@ -46,13 +47,14 @@ def take_all(home: Path) -> None:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium_path(), args=CHROMIUM_ARGUMENTS)
             for scheme, suffix in (("dark", ""), ("light", "-light")):
-                page = browser.new_page(viewport=SIZE, color_scheme=scheme)
+                page = browser.new_page(viewport=SIZE)
+                colour(page, scheme)
                 take(page, running.url, suffix)
-            take_cine(browser.new_page(viewport=SIZE, color_scheme="dark"), running.url)
-            german = browser.new_page(viewport=SIZE, color_scheme="dark", locale="de-DE")
+            take_cine(browser.new_page(viewport=SIZE), running.url)
+            german = browser.new_page(viewport=SIZE, locale="de-DE")
             enter(german, running.url)
             german.screenshot(path=TARGET / "german.png")
-            take_phone(browser.new_page(viewport=PHONE, color_scheme="dark"), running.url)
+            take_phone(browser.new_page(viewport=PHONE), running.url)
             browser.close()
 
 
@@ -77,18 +79,18 @@ def take(page: Page, url: str, suffix: str) -> None:
         page.wait_for_timeout(3000)
         page.screenshot(path=TARGET / "study.png")
         page.keyboard.press("Escape")
-        page.get_by_role("button", name="Audit").click()
+        go_to(page, "Audit")
         page.get_by_text("Images viewed").first.wait_for()
         page.screenshot(path=TARGET / "audit.png")
-        page.get_by_role("button", name="System").click()
+        go_to(page, "System")
         page.get_by_role("row", name="ct-head-haemorrhage").wait_for()
         page.screenshot(path=TARGET / "system.png")
-        page.get_by_role("button", name="Rules").click()
+        go_to(page, "Rules")
         page.get_by_label("Accession number").fill(page.evaluate(FIRST_ACCESSION))
         page.get_by_role("button", name="Try the rules").click()
         page.get_by_role("status", name="What follows").wait_for()
         page.screenshot(path=TARGET / "rules.png")
-        page.get_by_role("button", name="Users").click()
+        go_to(page, "Users")
         for name, role in (("dr.patel", "lead"), ("night.reader", "reader"), ("pacs", "operator")):
             page.locator("input[name=name]").fill(name)
             page.locator("select[name=role]").select_option(role)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from models.evidence import EvidenceKind, MeasuredRun, ReachedVerdict
 from models.lifecycle import RegisteredModel
@@ -91,6 +91,15 @@ class Evidence(Protocol):
 
     def report(self, kind: EvidenceKind, number: int) -> str | None:
         """Return the HTML page of one run or verdict, None where there is no such number."""
+
+
+class Preferences(Protocol):
+    """What each account chose of the page, by name."""
+
+    def of(self, account: str) -> Mapping[str, Any]: ...
+
+    def choose(self, account: str, chosen: Mapping[str, Any]) -> None:
+        """Keep what is named in `chosen`; raises ActNotPossible where nobody has an account of this name."""
 
 
 class SavedViews(Protocol):

@@ -42,6 +42,7 @@ from worklist.routes import (
     listing,
     operations,
     people,
+    preferences,
     provider,
     rules,
     session,
@@ -76,7 +77,7 @@ def create_app(services: WorklistServices, settings: WebSettings, sign_in: SignI
     app.state.shared_answers = SharedAnswers()
     app.state.told_rows = ToldRows(services.rows, services.clock)
     listed = (session, provider, listing, work, images, events, alarms, audit, break_glass, validations)
-    for module in (*listed, deliveries, views, administration, surveillance, operations, people, rules):
+    for module in (*listed, deliveries, views, preferences, administration, surveillance, operations, people, rules):
         app.include_router(module.router)
     if services.dicomweb is not None:
         for module in (dicomweb_search, dicomweb_retrieve, dicomweb_store):

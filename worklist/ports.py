@@ -21,6 +21,7 @@ from worklist.administration_ports import (
     Gateway,
     InstalledModels,
     ManagedAccounts,
+    Preferences,
     RoutingRules,
     SavedViews,
     SiteRights,
@@ -384,6 +385,7 @@ class WorklistServices:
     """An HTML page as PDF; raises PdfUnavailable."""
     deliveries: DeliveryLedger
     views: SavedViews
+    preferences: Preferences
     gateway: Gateway
     models: InstalledModels
     site_rights: SiteRights

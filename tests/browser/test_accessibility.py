@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from storage.preferences import PreferenceRows
 from tests.browser.department import HAEMORRHAGE, ICH, PASSWORD, Said
+from tests.browser.going import colour
 from triage.study import SeriesHeader, StudyHeader
 
 AXE = Path(__file__).resolve().parents[2] / "worklist" / "ui" / "node_modules" / "axe-core" / "axe.min.js"
@@ -37,7 +39,8 @@ def axe() -> str:
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 def test_every_state_of_the_page_is_accessible(chromium: Browser, worklist, axe, scheme):
     fill(worklist.department)
-    page = chromium.new_page(base_url=worklist.url, color_scheme=scheme, viewport={"width": 1440, "height": 900})
+    page = chromium.new_page(base_url=worklist.url, viewport={"width": 1440, "height": 900})
+    colour(page, scheme)
 
     page.goto("/")
     expect(page.get_by_role("button", name="Log in")).to_be_visible()
@@ -62,15 +65,47 @@ def test_every_state_of_the_page_is_accessible(chromium: Browser, worklist, axe,
     expect(page.get_by_role("complementary").get_by_text("compare with last week")).to_be_visible()
     complaints["work"] = complaints_of(page, axe)
     page.keyboard.press("Escape")
-    page.get_by_role("button", name="Audit").click()
+    page.get_by_role("button", name="Administration").click()
+    expect(page.get_by_role("menuitem", name="Audit")).to_be_visible()
+    complaints["pages"] = complaints_of(page, axe)
+    page.get_by_role("menuitem", name="Audit").click()
     expect(page.get_by_role("region", name="Audit").get_by_text("Note written")).to_be_visible()
     complaints["audit"] = complaints_of(page, axe)
     page.get_by_role("button", name="Attention").click()
     expect(page.get_by_role("complementary", name="Needs attention")).to_be_visible()
     complaints["attention"] = complaints_of(page, axe)
+    page.get_by_role("button", name="Account admin").click()
+    expect(page.get_by_role("dialog", name="Account admin")).to_be_visible()
+    complaints["account"] = complaints_of(page, axe)
+    page.keyboard.press("Escape")
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_be_visible()
     complaints["help"] = complaints_of(page, axe)
+    page.context.close()
+
+    assert not [one for found in complaints.values() for one in found], complaints
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("language", ["en", "de"])
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_every_page_is_accessible_in_both_languages(chromium: Browser, worklist, axe, scheme, language):
+    fill(worklist.department)
+    worklist.accounts.create_account("dr.patel", "no hash", "lead", worklist.now())
+    PreferenceRows(worklist.department.engine).choose("admin", {"language": language, "theme": scheme})
+    page = chromium.new_page(base_url=worklist.url, viewport={"width": 1440, "height": 900})
+    page.goto("/")
+    page.locator("input[name=name]").fill("admin")
+    page.locator("input[name=password]").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.locator("tr[data-uid]").first.wait_for()
+    assert page.locator("html").get_attribute("lang") == language
+
+    complaints = {}
+    for panel in ("surveillance", "validation", "admin", "rules", "people", "audit", "attention"):
+        page.goto(f"/?panel={panel}")
+        page.locator("main h2, main caption, aside h2").first.wait_for()
+        complaints[panel] = complaints_of(page, axe)
     page.context.close()
 
     assert not [one for found in complaints.values() for one in found], complaints

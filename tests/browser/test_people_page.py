@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from storage.provider_accounts import ProviderAccounts
 from tests.browser.department import HAEMORRHAGE, ICH, PASSWORD, Department, Said, services_on, until
+from tests.browser.going import go_to, log_out
 from tests.browser.serving import running
 from tests.browser.test_accessibility import axe as axe
 from tests.browser.test_accessibility import complaints_of
@@ -52,9 +53,9 @@ def test_the_browser_tells_of_a_new_critical_study_without_a_patient_and_only_wh
     page.add_init_script(LISTEN)
     a_critical_study(worklist)
     log_in(page)
-    bell = page.get_by_role("button", name="Notify me of critical studies: off")
-    bell.click()
-    expect(page.get_by_role("button", name="Notify me of critical studies: on")).to_be_visible()
+    page.get_by_role("button", name="Account admin").click()
+    page.get_by_label("Notify me of critical studies").check()
+    page.keyboard.press("Escape")
     page.get_by_role("radio", name="Routine").click()
 
     seen = a_critical_study(worklist)
@@ -100,9 +101,9 @@ def test_one_signs_in_at_the_provider_and_out_of_it_and_is_told_why_not(provider
     page.provider.claims = {}
     page.get_by_role("link", name="Sign in with St. Anna").click()
 
-    expect(page.get_by_role("button", name="ann · Log out")).to_be_visible()
+    expect(page.get_by_role("button", name="Account ann")).to_be_visible()
     page.reload()
-    page.get_by_role("button", name="ann · Log out").click()
+    log_out(page, "ann")
     page.wait_for_url(f"{page.provider.url}/logout*")
 
 
@@ -129,6 +130,6 @@ def test_a_study_of_another_site_is_opened_with_a_reason(chromium: Browser, engi
 
         expect(page.get_by_role("complementary").get_by_text("What the AI says")).to_be_visible()
         until(lambda: south in shown(page))
-        page.get_by_role("button", name="Audit").click()
+        go_to(page, "Audit")
         expect(page.get_by_role("row", name="Glass broken")).to_contain_text("cause second_opinion")
         page.close()

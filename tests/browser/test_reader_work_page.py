@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.department import HAEMORRHAGE, ICH, PASSWORD, Said, until
+from tests.browser.going import go_to
 from tests.browser.test_worklist_page import log_in, shown
 from triage.findings import Code, Measurement
 from triage.study import SeriesHeader, StudyHeader
@@ -207,7 +208,7 @@ def test_letters_can_be_switched_off(page, worklist, flagged):
 def test_an_incident_is_acknowledged_and_closed(page, worklist):
     worklist.department.quarantines("no SOP Instance UID in the data set")
     log_in(page)
-    page.get_by_role("button", name="Attention 1").click()
+    page.get_by_role("button", name="Attention: 1").click()
     panel = page.get_by_role("complementary", name="Needs attention")
 
     panel.get_by_role("button", name="Acknowledge").click()
@@ -215,7 +216,7 @@ def test_an_incident_is_acknowledged_and_closed(page, worklist):
     panel.get_by_role("button", name="Close", exact=True).click()
 
     expect(panel.get_by_text("Nothing needs attention")).to_be_visible()
-    expect(page.get_by_role("button", name="Attention 0")).to_be_visible()
+    expect(page.get_by_role("button", name="Attention: 0")).to_be_visible()
 
 
 def test_the_audit_tells_who_looked_at_what(page, worklist, flagged):
@@ -225,7 +226,7 @@ def test_the_audit_tells_who_looked_at_what(page, worklist, flagged):
     expect(page.get_by_role("complementary").get_by_text("What readers did")).to_be_visible()
     page.keyboard.press("Escape")
 
-    page.get_by_role("button", name="Audit").click()
+    go_to(page, "Audit")
 
     audit = page.get_by_role("region", name="Audit")
     expect(audit.get_by_text("Logged in")).to_be_visible()

@@ -10,6 +10,7 @@ from deploy.rules_in_use import RulesInUse
 from deploy.settings import Settings, SettingsFile
 from tests.browser.conftest import PASSWORD
 from tests.browser.department import Department, services_on
+from tests.browser.going import go_to
 from tests.browser.serving import running
 from tests.browser.test_accessibility import axe as axe
 from tests.browser.test_accessibility import complaints_of
@@ -50,7 +51,7 @@ def rules_page(chromium, engine, rule_file):
     with running(app) as url:
         page = chromium.new_page(base_url=url, viewport={"width": 1440, "height": 900})
         log_in(page)
-        page.get_by_role("button", name="Rules").click()
+        go_to(page, "Rules")
         yield page
         page.close()
 

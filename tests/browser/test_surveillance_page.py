@@ -12,6 +12,7 @@ from storage.alarms import AlarmRows
 from storage.evidence import EvidenceRows
 from tests.browser.conftest import Worklist
 from tests.browser.department import PASSWORD, Department, services_on
+from tests.browser.going import colour
 from tests.browser.serving import running
 from tests.browser.test_accessibility import CT, JANE, complaints_of
 from tests.browser.test_accessibility import axe as axe
@@ -75,9 +76,10 @@ def watched(engine, rehearsed):
 def opened(chromium: Browser, watched, request):
     scheme, width = getattr(request, "param", ("dark", 1440))
     context = chromium.new_context(
-        base_url=watched.url, color_scheme=scheme, viewport={"width": width, "height": 900 if width > 700 else 844}
+        base_url=watched.url, viewport={"width": width, "height": 900 if width > 700 else 844}
     )
     page = context.new_page()
+    colour(page, scheme)
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     log_in(page)

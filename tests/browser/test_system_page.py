@@ -8,6 +8,7 @@ from models.registry import Origin
 from storage.intake import IntakeRows
 from storage.model_registry import ModelRows
 from tests.browser.department import HAEMORRHAGE, ICH, Said, until
+from tests.browser.going import go_to
 from tests.browser.test_accessibility import axe as axe
 from tests.browser.test_accessibility import complaints_of
 from tests.browser.test_worklist_page import log_in, shown
@@ -37,7 +38,7 @@ def test_the_system_page_shows_what_an_administrator_needs_and_is_accessible(pag
     ModelRows(engine).register([record], Decision("ann", worklist.now(), ""))
     log_in(page)
 
-    page.get_by_role("button", name="System").click()
+    go_to(page, "System")
 
     system = page.get_by_role("region", name="System")
     expect(system.get_by_role("row", name="CT_ER")).to_contain_text("10.0.0.5")

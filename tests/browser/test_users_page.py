@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import PASSWORD
+from tests.browser.going import go_to
 from tests.browser.test_accessibility import axe as axe
 from tests.browser.test_accessibility import complaints_of
 from tests.browser.test_worklist_page import log_in
@@ -18,7 +19,7 @@ def users(page, worklist):
     for name in ("bob", "cid"):
         worklist.accounts.create_account(name, Passwords().hash(PASSWORD), Role.READER.value, worklist.now())
     log_in(page)
-    page.get_by_role("button", name="Users").click()
+    go_to(page, "Users")
     return page.get_by_role("region", name="Users")
 
 
@@ -58,7 +59,7 @@ def test_roles_sites_locks_and_accounts_are_changed_and_noted(page, worklist, us
 
     changed = {one.name: (one.role, one.sites) for one in worklist.accounts.every()}
     assert changed == {"admin": ("admin", None), "bob": ("auditor", ("North", "South"))}
-    page.get_by_role("button", name="Audit").click()
+    go_to(page, "Audit")
     for name, change in (("bob", "role"), ("bob", "sites"), ("cid", "unlocked"), ("cid", "removed")):
         row = page.get_by_role("row").filter(has_text=f"account {name}").filter(has_text=f"change {change}")
         expect(row.get_by_role("cell").nth(2)).to_contain_text("admin")

@@ -89,6 +89,8 @@ def test_models_are_told_with_their_state_and_card(client, services, tmp_path):
         "active",
         ["CT"],
     )
+    of_finding = client.get(f"/api/v1/cards/{ICH.digest}", headers=with_role(services, Role.READER))
+    assert (of_finding.text, client.get(f"/api/v1/cards/{'0' * 64}").status_code) == (card.text, 401)
     assert (card.text, card.headers["content-type"]) == ("# Card <script>", "text/plain; charset=utf-8")
     Path(tmp_path / "docs" / "README.md").unlink()
     assert client.get(f"/api/v1/models/{model['id']}/card", headers=operator).status_code == 404

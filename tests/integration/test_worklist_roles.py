@@ -39,6 +39,8 @@ NEEDED = {
         ("POST", f"/api/v1/alarms/{{number}}/{act}"): Permission.HANDLE_ALARMS
         for act in ("acknowledge", "assign", "close")
     },
+    ("GET", "/api/v1/preferences"): None,
+    ("PATCH", "/api/v1/preferences"): None,
     ("GET", "/api/v1/views"): LIST,
     ("PUT", "/api/v1/views/{name}"): LIST,
     ("DELETE", "/api/v1/views/{name}"): LIST,
@@ -53,6 +55,7 @@ NEEDED = {
     ("GET", "/api/v1/gateway"): Permission.SEE_OPERATIONS,
     ("GET", "/api/v1/models"): Permission.SEE_OPERATIONS,
     ("GET", "/api/v1/models/{model_id}/card"): Permission.SEE_OPERATIONS,
+    ("GET", "/api/v1/cards/{digest}"): LIST,
     **{
         ("POST", f"{STUDY}/{act}"): READS
         for act in (
@@ -93,7 +96,7 @@ def routes_of(app):
 def ask(client, method, path, headers=None):
     """Return the status of one request whose body no route takes, so that nothing is changed by who may."""
     places = {"study_instance_uid": "1.2.3", "sop_instance_uid": "1.2.3.4", "number": 1, "kind": "runs", "name": "mine"}
-    address = path.format(**places, model_id=0)
+    address = path.format(**places, model_id=0, digest="0" * 64)
     with client.stream(method, address, json=None if method == "GET" else [], headers=headers) as answer:
         return answer.status_code
 

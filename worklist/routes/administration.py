@@ -1,13 +1,16 @@
 """What the administrator of the PACS looks at: senders, queues, destinations, disk and models; no patient data."""
 
 import shutil
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Request, Security, status
+from fastapi import Path as InPath
 from fastapi.responses import PlainTextResponse
 
+from models.lifecycle import RegisteredModel
 from worklist.access import may
 from worklist.administration import (
     DiskView,
@@ -22,12 +25,14 @@ from worklist.administration import (
 from worklist.auth import Identity
 from worklist.ports import WorklistServices
 from worklist.roles import Permission
+from worklist.routes.listing import Looker
 from worklist.settings import WebSettings
 
 router = APIRouter(prefix="/api/v1", tags=["administration"])
 
 LOOKED_BACK = timedelta(hours=24)
 
+Digest = Annotated[str, InPath(pattern="^[0-9a-f]{64}$")]
 Operator = Annotated[Identity, Security(may(Permission.SEE_OPERATIONS))]
 
 
@@ -59,10 +64,20 @@ def models(request: Request, _identity: Operator) -> ModelsView:
 @router.get("/models/{model_id}/card", response_class=PlainTextResponse)
 def card(request: Request, _identity: Operator, model_id: int) -> str:
     """Return a model's card as its author wrote it (Markdown); 404 where there is no such model or no card."""
+    return _card(request, lambda one: one.id == model_id)
+
+
+@router.get("/cards/{digest}", response_class=PlainTextResponse)
+def card_of_digest(request: Request, _identity: Looker, digest: Digest) -> str:
+    """Return the card of the model that a finding names, for those who read; 404 as above."""
+    return _card(request, lambda one: one.record.identity.digest == digest)
+
+
+def _card(request: Request, is_wanted: Callable[[RegisteredModel], bool]) -> str:
     services: WorklistServices = request.app.state.services
     for one in services.models.all():
         path = Path(one.record.folder) / "docs" / "README.md"
-        if one.id == model_id and path.is_file():
+        if is_wanted(one) and path.is_file():
             return path.read_text(encoding="utf-8", errors="replace")
     raise HTTPException(status.HTTP_404_NOT_FOUND, "no such model, or its bundle holds no card")
 

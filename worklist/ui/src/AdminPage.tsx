@@ -6,15 +6,19 @@ import { ApiError, fetchGateway, fetchModels, replayDeliveries, type Gateway, ty
 import { useNow } from "./clock";
 import { FailedIcon } from "./icons";
 import { ModelCard } from "./ModelCard";
+import { Nothing, Table } from "./Table";
 import { capitalised, clockTime, decimal, duration } from "./words";
 import { words } from "./words/language";
 
-export function AdminPage({ replays }: { replays: boolean }): ReactNode {
+export { Nothing, Table };
+
+export default function AdminPage({ replays }: { replays: boolean }): ReactNode {
   const gateway = useQuery({ queryKey: ["gateway"], queryFn: ({ signal }) => fetchGateway(signal), refetchInterval: 5_000 });
   const models = useQuery({ queryKey: ["models"], queryFn: ({ signal }) => fetchModels(signal), refetchInterval: 30_000 });
   const error = gateway.error ?? models.error;
   return (
-    <div className="scroller admin" tabIndex={0} role="region" aria-label={words.frame.system}>
+    <div className="scroller admin" tabIndex={0} role="region" aria-label={words.frame.pages.admin}>
+      <h2 className="page-title">{words.frame.pages.admin}</h2>
       {error && <p role="alert">{error instanceof ApiError ? capitalised(error.message) : words.system.noAnswer}.</p>}
       {gateway.data && (
         <>
@@ -182,40 +186,8 @@ function Models({ models }: { models: InstalledModel[] }): ReactNode {
         ))}
         {models.length === 0 && <Nothing columns={7}>{words.system.noModel}</Nothing>}
       </Table>
-      {shown && <ModelCard model={shown} onClose={() => setShown(null)} />}
+      {shown && <ModelCard title={`${shown.name} ${shown.version}`} path={`models/${shown.id}/card`} onClose={() => setShown(null)} />}
     </>
-  );
-}
-
-export function Table({ title, columns, children }: { title: string; columns: string[]; children: ReactNode }): ReactNode {
-  return (
-    <section className="admin-table">
-      <h2>{title}</h2>
-      <div className="admin-scroll" tabIndex={0} role="region" aria-label={title}>
-        <table>
-          <thead>
-            <tr>
-              {columns.map((name) => (
-                <th key={name} scope="col">
-                  {name}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>{children}</tbody>
-        </table>
-      </div>
-    </section>
-  );
-}
-
-export function Nothing({ columns, children }: { columns: number; children: ReactNode }): ReactNode {
-  return (
-    <tr>
-      <td colSpan={columns} className="muted">
-        {children}
-      </td>
-    </tr>
   );
 }
 

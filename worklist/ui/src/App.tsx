@@ -3,15 +3,25 @@ import { useCallback, type ReactNode } from "react";
 import { ApiError, fetchSession, logOut } from "./api";
 import { ListPage } from "./ListPage";
 import { LoginPage } from "./LoginPage";
-import { useTheme } from "./theme";
-import { words } from "./words/language";
+import { fetchPreferences, leavePreferences } from "./preferences";
+import { takeKeys } from "./keymap";
+import { showTheme } from "./theme";
+import { speakAs, words } from "./words/language";
 
 export function App(): ReactNode {
-  const [theme, nextTheme] = useTheme();
   const queries = useQueryClient();
   const session = useQuery({ queryKey: ["session"], queryFn: ({ signal }) => fetchSession(signal), staleTime: 60_000 });
 
+  const settled = useQuery({
+    queryKey: ["preferences"],
+    queryFn: ({ signal }) => settle(signal),
+    enabled: Boolean(session.data),
+    staleTime: Infinity,
+    retry: false,
+  });
+
   const forget = useCallback(() => {
+    leavePreferences();
     queries.removeQueries({ predicate: (query) => query.queryKey[0] !== "session" });
     queries.setQueryData(["session"], null);
   }, [queries]);
@@ -32,5 +42,16 @@ export function App(): ReactNode {
         </button>
       </main>
     );
-  return <ListPage session={session.data} theme={theme} onTheme={nextTheme} onLogout={leave} onExpired={forget} />;
+  // Without an answer the page is as this browser knows it: the list does not wait for colours.
+  if (settled.isPending) return <p className="opening">{words.frame.opening}</p>;
+  return <ListPage session={session.data} onLogout={leave} onExpired={forget} />;
+}
+
+/** Make the page what the account has chosen. */
+async function settle(signal: AbortSignal): Promise<true> {
+  const chosen = await fetchPreferences(signal);
+  takeKeys(chosen);
+  showTheme(chosen.theme ?? undefined);
+  await speakAs(chosen.language);
+  return true;
 }

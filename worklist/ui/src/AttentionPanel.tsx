@@ -4,6 +4,7 @@ import { ApiError, handleIncident, type Incident, type IncidentKind, type Incide
 import { useNow } from "./clock";
 import { FailedIcon } from "./icons";
 import { Panel } from "./Panel";
+import { told } from "./sentences";
 import { capitalised, clockTime } from "./words";
 import { words } from "./words/language";
 
@@ -20,6 +21,7 @@ export function AttentionPanel({ incidents, handles, onHandled, onOpen, onClose 
   return (
     <Panel title={words.system.needsAttention} onClose={onClose}>
       {incidents.error instanceof ApiError && <p role="alert">{capitalised(incidents.error.message)}.</p>}
+      {incidents.isPending && <p className="muted">{words.frame.loading}</p>}
       {incidents.data && found.length === 0 && <p className="muted">{words.system.nothingNeeds}</p>}
       {incidents.data && <Counts counts={incidents.data.counts} />}
       <ul className="incidents">
@@ -55,7 +57,7 @@ function IncidentItem({ incident, handles, onHandled, onOpen }: ItemProps): Reac
         <FailedIcon /> {words.system.incidents[incident.kind]}
         <span className="muted"> {clockTime(incident.at, now)}</span>
       </p>
-      <p>{capitalised(incident.reason) || words.system.noReason}</p>
+      <p>{capitalised(told(incident.reason)) || words.system.noReason}</p>
       <p className="second mono">
         {[incident.origin, incident.sop_instance_uid && words.system.object(incident.sop_instance_uid)].filter(Boolean).join(" · ")}
       </p>

@@ -2,11 +2,11 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { ApiError, fetchAudit, type AuditEvent } from "./api";
 import { useNow } from "./clock";
-import { capitalised, clockTime } from "./words";
+import { capitalised, clockTime, roleWords } from "./words";
 import { words } from "./words/language";
 
 /** The chain of events, newest first. */
-export function AuditTable(): ReactNode {
+export default function AuditPage(): ReactNode {
   const audit = useInfiniteQuery({
     queryKey: ["audit"],
     queryFn: ({ signal, pageParam }) => fetchAudit(pageParam, signal),
@@ -17,10 +17,12 @@ export function AuditTable(): ReactNode {
   return (
     <div className="scroller" tabIndex={0} role="region" aria-label={words.system.audit}>
       {audit.error && <p role="alert">{audit.error instanceof ApiError ? capitalised(audit.error.message) : words.frame.noAnswer}</p>}
-      <table className="worklist audit">
-        <caption className="muted">
-          {words.system.auditCaption}
-        </caption>
+      <div className="page-head">
+        <h2 className="page-title">{words.system.audit}</h2>
+        <p className="muted">{words.system.auditCaption}</p>
+      </div>
+      {audit.isPending && <p className="page-head muted">{words.frame.loading}</p>}
+      <table className="worklist audit" aria-label={words.system.audit}>
         <thead>
           <tr>
             {words.system.auditColumns.map((name) => (
@@ -54,14 +56,16 @@ function EventRow({ event }: { event: AuditEvent }): ReactNode {
       <td>{clockTime(event.at, now)}</td>
       <td>
         <span className="first">{event.actor}</span>
-        <span className="second">{event.role}</span>
+        <span className="second">{roleWords(event.role)}</span>
       </td>
       <td className={event.succeeded ? "" : "over"}>
         {capitalised(words.system.actions[event.action] ?? event.action.replaceAll("_", " "))}
         {!event.succeeded && words.system.notAllowed}
       </td>
       <td className="mono">{event.study_instance_uid ?? ""}</td>
-      <td className="mono second">{details.join(", ")}</td>
+      <td className="mono">
+        <span className="second">{details.join(", ")}</span>
+      </td>
     </tr>
   );
 }

@@ -1,28 +1,31 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { Suspense, lazy, useCallback, useEffect, useRef, useState, type ReactNode } from "react";
-import { ApiError, fetchIncidents, fetchWorklist, type Session, type StudyRow } from "./api";
-import { AdminPage } from "./AdminPage";
+import { ApiError, fetchIncidents, fetchWorklist, type Permission, type Session, type StudyRow } from "./api";
 import { AttentionPanel } from "./AttentionPanel";
-import { AuditTable } from "./AuditPage";
 import { BreakGlassButton } from "./BreakGlass";
 import { setServerTime } from "./clock";
 import { useEvents } from "./events";
-import { isNarrowed, useView } from "./filters";
+import { isNarrowed, useView, type View } from "./filters";
 import { Footer } from "./Footer";
 import { HelpDialog } from "./HelpDialog";
 import { useStableRows } from "./order";
 import { useRefresh } from "./refresh";
 import { StudyPanel } from "./StudyPanel";
 import { AlarmBanner } from "./surveillance/AlarmBanner";
-import type { Theme } from "./theme";
-import { FilterBar, TopBar } from "./Toolbar";
+import { useBell } from "./bell";
+import { FilterBar } from "./FilterBar";
+import { pageOf, type PageName } from "./pages";
+import { TopBar } from "./TopBar";
 import { useListKeys } from "./keys";
 import { NoticeBar } from "./NoticeBar";
 import { useWork } from "./work";
 import { words } from "./words/language";
+import { WaitingNotice } from "./WaitingNotice";
 import { Worklist, type WorklistHandle } from "./Worklist";
 
 // The list must be quick; the pages of the quality manager and of the administrator come when they are opened.
+const AdminPage = lazy(() => import("./AdminPage"));
+const AuditPage = lazy(() => import("./AuditPage"));
 const SurveillancePage = lazy(() => import("./surveillance/SurveillancePage"));
 const PeoplePage = lazy(() => import("./people/PeoplePage"));
 const RulesPage = lazy(() => import("./rules/RulesPage"));
@@ -34,13 +37,11 @@ const MOST_ROWS = 1000;
 
 interface Props {
   session: Session;
-  theme: Theme;
-  onTheme: () => void;
   onLogout: () => void;
   onExpired: () => void;
 }
 
-export function ListPage({ session, theme, onTheme, onLogout, onExpired }: Props): ReactNode {
+export function ListPage({ session, onLogout, onExpired }: Props): ReactNode {
   const [view, changeView] = useView();
   const [q, setQ] = useState("");
   const [limit, setLimit] = useState(PAGE_ROWS);
@@ -104,21 +105,24 @@ export function ListPage({ session, theme, onTheme, onLogout, onExpired }: Props
   });
   useTitle(rows);
 
-  const isList = seesList && ["", "attention"].includes(view.panel);
+  const bell = useBell(seesList);
+  const current = pageOf(view.panel, session.permissions);
+  const isList = current === "";
   const canGrow = page.data !== undefined && page.data.total > limit && limit < MOST_ROWS;
   return (
     <div className={view.study || view.panel === "attention" ? "page with-panel" : "page"}>
       <TopBar
         session={session}
-        theme={theme}
         liveness={liveness}
+        bell={bell}
+        page={current}
         attention={total(incidents.data?.counts)}
-        openPanel={view.panel}
-        onPanel={(panel) => changeView({ panel: view.panel === panel ? "" : panel, study: "", alarm: "" })}
+        attentionIsOpen={view.panel === "attention" && !view.study}
+        onPage={(panel) => changeView({ panel, study: "", alarm: "" })}
+        onAttention={() => changeView({ panel: view.panel === "attention" ? "" : "attention", study: "", alarm: "" })}
         onSearch={setQ}
         onSearchDone={() => list.current?.focusCurrent()}
         onHelp={() => setHelpOpen(true)}
-        onTheme={onTheme}
         onLogout={onLogout}
       />
       {isList && (
@@ -127,8 +131,6 @@ export function ListPage({ session, theme, onTheme, onLogout, onExpired }: Props
         me={session.name}
         sites={sitesOf(page.data?.rows)}
         onView={changeView}
-        waiting={stable.waiting}
-        onApply={stable.apply}
         shown={rows.length}
         total={page.data?.total}
         hasSearch={q !== ""}
@@ -137,32 +139,8 @@ export function ListPage({ session, theme, onTheme, onLogout, onExpired }: Props
       </FilterBar>
       )}
       <main className="list-area">
-        {view.panel === "admin" && session.permissions.includes("see_operations") ? (
-          <AdminPage replays={session.permissions.includes("handle_incidents")} />
-        ) : view.panel === "surveillance" && session.permissions.includes("see_alarms") ? (
-          <Suspense fallback={<p className="opening">{words.frame.openingPage}</p>}>
-            <SurveillancePage
-              alarm={Number(view.alarm)}
-              handles={session.permissions.includes("handle_alarms")}
-              onAlarm={(number) => changeView({ alarm: number ? String(number) : "" })}
-              onStudy={seesList ? (uid) => changeView({ study: uid, panel: "", alarm: "", reading: "all" }) : undefined}
-            />
-          </Suspense>
-        ) : view.panel === "validation" && session.permissions.includes("see_validations") ? (
-          <Suspense fallback={<p className="opening">{words.frame.openingPage}</p>}>
-            <ValidationPage />
-          </Suspense>
-        ) : view.panel === "people" && session.permissions.includes("manage_users") ? (
-          <Suspense fallback={<p className="opening">{words.frame.openingPage}</p>}>
-            <PeoplePage me={session.name} />
-          </Suspense>
-        ) : view.panel === "rules" && session.permissions.includes("see_operations") ? (
-          <Suspense fallback={<p className="opening">{words.frame.openingPage}</p>}>
-            <RulesPage />
-          </Suspense>
-        ) : view.panel === "audit" || !seesList ? (
-          <AuditTable />
-        ) : (
+        {isList && <WaitingNotice waiting={stable.waiting} onApply={stable.apply} />}
+        {isList ? (
         <Worklist
           ref={list}
           rows={rows}
@@ -176,6 +154,10 @@ export function ListPage({ session, theme, onTheme, onLogout, onExpired }: Props
           onHeld={setHeld}
           onMore={canGrow ? () => setLimit((before) => Math.min(MOST_ROWS, before + PAGE_ROWS)) : undefined}
         />
+        ) : (
+        <Suspense fallback={<p className="opening">{words.frame.openingPage}</p>}>
+          <OtherPage name={current} session={session} view={view} onView={changeView} />
+        </Suspense>
         )}
       </main>
       {view.study && (
@@ -211,6 +193,38 @@ export function ListPage({ session, theme, onTheme, onLogout, onExpired }: Props
       {work.dialog}
     </div>
   );
+}
+
+interface OtherProps {
+  name: PageName;
+  session: Session;
+  view: View;
+  onView: (change: Partial<View>) => void;
+}
+
+function OtherPage({ name, session, view, onView }: OtherProps): ReactNode {
+  const may = (permission: Permission): boolean => session.permissions.includes(permission);
+  switch (name) {
+    case "surveillance":
+      return (
+        <SurveillancePage
+          alarm={Number(view.alarm)}
+          handles={may("handle_alarms")}
+          onAlarm={(number) => onView({ alarm: number ? String(number) : "" })}
+          onStudy={may("see_list") ? (uid) => onView({ study: uid, panel: "", alarm: "", reading: "all" }) : undefined}
+        />
+      );
+    case "validation":
+      return <ValidationPage />;
+    case "admin":
+      return <AdminPage replays={may("handle_incidents")} />;
+    case "rules":
+      return <RulesPage />;
+    case "people":
+      return <PeoplePage me={session.name} />;
+    default:
+      return <AuditPage />;
+  }
 }
 
 /** Images that arrive change no study's state, so the count of a study that receives is asked for. */

@@ -44,7 +44,7 @@ export const Row = memo(function Row({ row, place, isStop, isOpen, isGone, me, o
         {row.work.override && <span className="second">{words.list.by(row.work.override.author)}</span>}
       </td>
       <td role="gridcell" className="col-why">
-        <span className="clamped" title={row.reason}>
+        <span className="clamped" title={reasonWords(row)}>
           {reasonWords(row)}
         </span>
       </td>
@@ -52,8 +52,16 @@ export const Row = memo(function Row({ row, place, isStop, isOpen, isGone, me, o
         <AiStatement row={row} />
       </td>
       <td role="gridcell" className="col-patient">
-        <span className="first">{row.patient.name || words.list.noName}</span>
-        <span className="second">{patientLine(row)}</span>
+        <span className="first name" title={row.patient.name}>
+          <bdi>{row.patient.name || words.list.noName}</bdi>
+        </span>
+        <span className="second">
+          {patientParts(row).map((part) => (
+            <bdi key={part} className="part">
+              {part}
+            </bdi>
+          ))}
+        </span>
         <span className="second compact">{[...row.modalities, ...row.body_parts].join(" ")}</span>
         <span className="compact">
           <Reader row={row} me={me} />
@@ -63,7 +71,9 @@ export const Row = memo(function Row({ row, place, isStop, isOpen, isGone, me, o
         <span className="first">
           {[...row.modalities, ...row.body_parts].join(" ") || words.list.noImages}
         </span>
-        <span className="second clamped">{withoutSimulated(row.description) || words.list.noDescription}</span>
+        <span className="second clamped" title={row.description}>
+          <bdi>{withoutSimulated(row.description) || words.list.noDescription}</bdi>
+        </span>
         {row.simulated && <span className="badge">{words.list.simulated}</span>}
       </td>
       <td role="gridcell" className="col-received">
@@ -74,10 +84,10 @@ export const Row = memo(function Row({ row, place, isStop, isOpen, isGone, me, o
   );
 });
 
-function patientLine(row: StudyRow): string {
-  return [ageWords(row.patient.age), sexWords(row.patient.sex), row.patient.patient_id && `ID ${row.patient.patient_id}`]
-    .filter(Boolean)
-    .join(" · ");
+/** Age and sex stay together, and so does the ID: nobody reads half of a number. */
+function patientParts(row: StudyRow): string[] {
+  const { age, sex, patient_id: id } = row.patient;
+  return [[ageWords(age), sexWords(sex)].filter(Boolean).join(" · "), id && `ID ${id}`].filter(Boolean);
 }
 
 export function DueIn({ deadline }: { deadline: string }): ReactNode {

@@ -1,14 +1,16 @@
 import { useQuery } from "@tanstack/react-query";
-import { Suspense, lazy, type ReactNode } from "react";
-import { ApiError, fetchStudy, type Analysis, type Measurement, type Region, type Session, type StudyDetail } from "./api";
+import { Suspense, lazy, useState, type ReactNode } from "react";
+import { ApiError, fetchStudy, type Analysis, type Finding, type Measurement, type Region, type Session, type StudyDetail } from "./api";
 import type { Acts, WorkWord } from "./acts";
 import { Score } from "./AiStatement";
 import { BreakGlassButton } from "./BreakGlass";
 import { useNow } from "./clock";
 import { BandIcon, FlagIcon, NoFlagIcon } from "./icons";
 import { History } from "./History";
+import { ModelCard } from "./ModelCard";
 import { Panel, Section } from "./Panel";
 import { DueIn } from "./Row";
+import { told } from "./sentences";
 import { WorkBar, WorkLines } from "./WorkBar";
 import {
   ageWords,
@@ -80,7 +82,11 @@ function errorWords(error: Error): string {
 
 function PatientLine({ study }: { study: StudyDetail }): ReactNode {
   const { age, sex, patient_id: id } = study.patient;
-  return <p className="muted">{[ageWords(age), sexWords(sex), id && `ID ${id}`].filter(Boolean).join(" · ")}</p>;
+  return (
+    <p className="muted">
+      <bdi>{[ageWords(age), sexWords(sex), id && `ID ${id}`].filter(Boolean).join(" · ")}</bdi>
+    </p>
+  );
 }
 
 interface ContentProps extends Pick<Props, "session" | "acts" | "onWork"> {
@@ -186,7 +192,21 @@ function FindingCard({ finding }: { finding: StudyDetail["findings"][number] }):
       <p className="second mono">
         {finding.model} {finding.model_version} · sha256 {finding.model_digest.slice(0, 12)}…
       </p>
+      <CardButton finding={finding} />
     </div>
+  );
+}
+
+function CardButton({ finding }: { finding: Finding }): ReactNode {
+  const [isOpen, setOpen] = useState(false);
+  const model = `${finding.model} ${finding.model_version}`;
+  return (
+    <>
+      <button type="button" className="button" aria-label={words.system.cardOf(model)} onClick={() => setOpen(true)}>
+        {words.study.modelCard}
+      </button>
+      {isOpen && <ModelCard title={model} path={`cards/${finding.model_digest}`} onClose={() => setOpen(false)} />}
+    </>
   );
 }
 
@@ -224,7 +244,7 @@ function SeriesList({ study }: { study: StudyDetail }): ReactNode {
           </span>
           {series.refused_by.map((one) => (
             <span key={one.model} className="second">
-              {one.model}: {one.reason}
+              {one.model}: {told(one.reason)}
             </span>
           ))}
         </li>
@@ -235,12 +255,12 @@ function SeriesList({ study }: { study: StudyDetail }): ReactNode {
 
 function AnalysisLine({ analysis }: { analysis: Analysis }): ReactNode {
   const now = useNow();
-  const said = analysis.out_of_scope ? words.study.outOfScope(analysis.out_of_scope) : words.study.answered;
+  const said = analysis.out_of_scope ? words.study.outOfScope(told(analysis.out_of_scope)) : words.study.answered;
   return (
     <p className="second">
       {analysis.model} {analysis.model_version}, {clockTime(analysis.recorded_at, now)}, {words.study.revision(analysis.revision)}:{" "}
       {said}, {analysis.provider}, {words.study.took(decimal(analysis.reading_s, 1), decimal(analysis.inference_s, 1))}
-      {analysis.quality.length > 0 && words.study.noticed(analysis.quality.join(", "))}
+      {analysis.quality.length > 0 && words.study.noticed(analysis.quality.map(told).join(", "))}
     </p>
   );
 }
@@ -259,7 +279,7 @@ function Deliveries({ study }: { study: StudyDetail }): ReactNode {
             <span key={one.destination} className={one.state === "refused" ? "second over" : "second"}>
               {one.destination}: {words.study.deliveryStates[one.state] ?? one.state}
               {one.delivered_at && ` ${clockTime(one.delivered_at, now)}`}
-              {one.last_error && ` (${one.last_error})`}
+              {one.last_error && ` (${told(one.last_error)})`}
             </span>
           ))}
           {result.deliveries.length === 0 && <span className="second">{words.study.noDestination}</span>}

@@ -1,5 +1,6 @@
 /** What the server says, and the requests that ask it. */
 
+import { told } from "./sentences";
 import { words } from "./words/language";
 
 export type Band = "CRITICAL" | "URGENT" | "ROUTINE";
@@ -324,8 +325,8 @@ export async function fetchModels(signal: AbortSignal): Promise<InstalledModel[]
   return (await ask<{ models: InstalledModel[] }>("/api/v1/models", { signal })).models;
 }
 
-export async function fetchCard(id: number, signal: AbortSignal): Promise<string> {
-  const response = await fetch(`/api/v1/models/${id}/card`, { signal });
+export async function fetchCard(path: string, signal: AbortSignal): Promise<string> {
+  const response = await fetch(`/api/v1/${path}`, { signal });
   if (!response.ok) throw new ApiError(response.status, await reasonOf(response));
   return response.text();
 }
@@ -379,7 +380,7 @@ export async function ask<Told>(
 async function reasonOf(response: Response): Promise<string> {
   try {
     const { detail } = (await response.json()) as { detail?: unknown };
-    if (typeof detail === "string") return detail;
+    if (typeof detail === "string") return told(detail);
   } catch {
     // A proxy in between may answer with something that is no JSON; the status says enough.
   }

@@ -119,6 +119,16 @@ export function ChevronIcon(): ReactNode {
   );
 }
 
+export function AttentionIcon(): ReactNode {
+  return (
+    <Icon>
+      <circle cx="8" cy="8" r="6.2" fill="none" stroke="currentColor" strokeWidth="1.5" />
+      <path d="M8 4.4v4.2" stroke="currentColor" strokeWidth="1.8" strokeLinecap="round" />
+      <circle cx="8" cy="11.4" r="1.1" fill="currentColor" />
+    </Icon>
+  );
+}
+
 export function PersonIcon(): ReactNode {
   return (
     <Icon>

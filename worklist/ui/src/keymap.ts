@@ -1,7 +1,8 @@
-/** Which key does what: the usual ones, or those that were chosen on this workstation; all of them can be switched off. */
+/** Which key does what: the usual ones, or those that the account has chosen; all of them can be switched off. */
 
 import { useSyncExternalStore } from "react";
 import type { WorkWord } from "./acts";
+import { choose, type Preferences } from "./preferences";
 
 export type Command =
   | WorkWord
@@ -54,10 +55,8 @@ interface Keymap {
   isOn: boolean;
 }
 
-const KEYS = "acuity-keys";
-const LETTERS = "acuity-letter-keys";
 const listeners = new Set<() => void>();
-let keymap: Keymap = { keys: keptKeys(), isOn: window.localStorage.getItem(LETTERS) !== "off" };
+let keymap: Keymap = { keys: USUAL_KEYS, isOn: true };
 
 export function useKeymap(): Keymap {
   return useSyncExternalStore(subscribe, currentKeymap);
@@ -93,24 +92,26 @@ export function switchKeys(isOn: boolean): void {
   keep({ ...keymap, isOn });
 }
 
+/** Let the keys be those that the account has chosen. */
+export function takeKeys({ keys, letter_keys }: Preferences): void {
+  use({ keys: whole(keys ?? {}), isOn: letter_keys ?? true });
+}
+
 function keep(next: Keymap): void {
+  use(next);
+  void choose({ keys: next.keys, letter_keys: next.isOn });
+}
+
+function use(next: Keymap): void {
   keymap = next;
-  window.localStorage.setItem(KEYS, JSON.stringify(next.keys));
-  window.localStorage.setItem(LETTERS, next.isOn ? "on" : "off");
   listeners.forEach((listener) => listener());
 }
 
 /** The chosen keys; the usual ones where what was kept does not give each command a key of its own. */
-function keptKeys(): Readonly<Keys> {
-  let kept: Record<string, unknown>;
-  try {
-    kept = { ...USUAL_KEYS, ...(JSON.parse(window.localStorage.getItem(KEYS) ?? "{}") as Record<string, unknown>) };
-  } catch {
-    return USUAL_KEYS;
-  }
-  const keys = COMMANDS.map((one) => kept[one]);
-  const isWhole = keys.every((key) => typeof key === "string" && isFree(key)) && new Set(keys).size === keys.length;
-  return isWhole ? (Object.fromEntries(COMMANDS.map((one) => [one, kept[one]])) as Keys) : USUAL_KEYS;
+function whole(chosen: Record<string, string>): Readonly<Keys> {
+  const wanted = COMMANDS.map((one) => chosen[one] ?? USUAL_KEYS[one]);
+  const isWhole = wanted.every(isFree) && new Set(wanted).size === wanted.length;
+  return isWhole ? (Object.fromEntries(COMMANDS.map((one, place) => [one, wanted[place]])) as Keys) : USUAL_KEYS;
 }
 
 function subscribe(listener: () => void): () => void {

@@ -52,7 +52,7 @@ function actOf(event: KeyboardEvent, keys: Keys): (() => void) | undefined {
   const target = event.target as HTMLElement;
   const { list, panelIsOpen } = keys;
   if (event.key === "Escape" && panelIsOpen && !isTyping(target)) return keys.onClose;
-  if (isTyping(target) || target.closest("[role=listbox],[role=dialog],[role=radiogroup]")) return undefined;
+  if (isTyping(target) || target.closest("[role=listbox],[role=menu],[role=dialog],[role=radiogroup]")) return undefined;
   const isOnList = target === document.body || target.closest("tbody") !== null;
   // With a study open the arrows belong to its images.
   if (isOnList && !panelIsOpen) {

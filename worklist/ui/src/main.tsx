@@ -3,6 +3,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { ApiError } from "./api";
 import { App } from "./App";
+import { showTheme } from "./theme";
 import { chosenLanguage, speak } from "./words/language";
 import "./style/colours.css";
 import "./style/controls.css";
@@ -24,6 +25,7 @@ const queries = new QueryClient({
   },
 });
 
+showTheme();
 const place = document.getElementById("page");
 function render(place: HTMLElement): void {
   createRoot(place).render(

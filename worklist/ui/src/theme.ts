@@ -1,22 +1,34 @@
-/** Dark unless the system or the person asks for light. */
+/** Dark unless the person asks for light, or for what the system has; the browser remembers it for the log-in page. */
 
-import { useEffect, useState } from "react";
+import { useSyncExternalStore } from "react";
+import { choose } from "./preferences";
 
 export type Theme = "system" | "dark" | "light";
 
-const KEY = "acuity-theme";
-const NEXT: Record<Theme, Theme> = { system: "dark", dark: "light", light: "system" };
+export const THEMES: readonly Theme[] = ["dark", "light", "system"];
 
-function kept(): Theme {
-  const value = window.localStorage.getItem(KEY);
-  return value === "dark" || value === "light" ? value : "system";
+const KEY = "acuity-theme";
+const listeners = new Set<() => void>();
+let theme: Theme = THEMES.find((one) => one === window.localStorage.getItem(KEY)) ?? "dark";
+
+export function useTheme(): Theme {
+  return useSyncExternalStore(subscribe, () => theme);
 }
 
-export function useTheme(): [Theme, () => void] {
-  const [theme, setTheme] = useState<Theme>(kept);
-  useEffect(() => {
-    window.localStorage.setItem(KEY, theme);
-    document.documentElement.dataset["theme"] = theme;
-  }, [theme]);
-  return [theme, () => setTheme((before) => NEXT[before])];
+/** Show the page in `next`, here and wherever the account logs in. */
+export function changeTheme(next: Theme): void {
+  showTheme(next);
+  void choose({ theme: next });
+}
+
+export function showTheme(next: Theme = theme): void {
+  theme = next;
+  window.localStorage.setItem(KEY, next);
+  document.documentElement.dataset["theme"] = next;
+  listeners.forEach((listener) => listener());
+}
+
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
 }

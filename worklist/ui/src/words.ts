@@ -1,6 +1,7 @@
 /** How values of the list are told, in the language of the page. */
 
 import type { Finding, Measurement, StudyDetail, StudyRow } from "./api";
+import { told } from "./sentences";
 import { locale, words } from "./words/language";
 
 export function aiWords(row: StudyRow | StudyDetail): string {
@@ -30,16 +31,12 @@ export function findingWords(finding: Finding): string {
   return finding.flagged ? words.list.suspected(meaning) : words.list.lookedFor(meaning);
 }
 
-/** The server's sentence that says why, part by part; what the language has no words for stays as it is. */
+/** The server's sentence that says why, with the names that the language has for findings. */
 export function reasonWords({ reason, findings }: StudyRow | StudyDetail): string {
-  const told = reason.split("; ").map((part) => {
-    const known = words.list.reasons.find(([begins]) => part.toLowerCase().startsWith(begins.toLowerCase()));
-    return known ? known[1] + part.slice(known[0].length) : part;
-  });
   const named = findings.reduce((said, one) => {
     const name = words.list.findings[one.code];
     return name ? said.replace(one.meaning.toLowerCase(), name) : said;
-  }, told.join("; "));
+  }, told(reason));
   return capitalised(named);
 }
 
@@ -51,6 +48,11 @@ export function ageWords(age: string): string {
 
 export function sexWords(sex: string): string {
   return words.list.sexes[sex] ?? sex;
+}
+
+/** Told without what the role may do. */
+export function roleWords(role: string): string {
+  return words.people.roles[role]?.split(":")[0] ?? role;
 }
 
 export function measurementWords(one: Measurement): string {

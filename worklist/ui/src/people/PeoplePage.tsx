@@ -2,7 +2,7 @@
 
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState, type FormEvent, type ReactNode } from "react";
-import { Table } from "../AdminPage";
+import { Table } from "../Table";
 import { ApiError } from "../api";
 import { useNow } from "../clock";
 import { capitalised, clockTime } from "../words";
@@ -32,7 +32,7 @@ export default function PeoplePage({ me }: { me: string }): ReactNode {
   const error = step.error ?? found.error;
   return (
     <div className="scroller admin" tabIndex={0} role="region" aria-label={words.people.title}>
-      <h2>{words.people.title}</h2>
+      <h2 className="page-title">{words.people.title}</h2>
       <p className="muted">{words.people.intro}</p>
       {error && <p role="alert">{error instanceof ApiError ? capitalised(error.message) : words.system.noAnswer}.</p>}
       {step.data && (

@@ -19,7 +19,7 @@ export default function RulesPage(): ReactNode {
   };
   return (
     <div className="scroller admin" tabIndex={0} role="region" aria-label={words.rules.title}>
-      <h2>{words.rules.title}</h2>
+      <h2 className="page-title">{words.rules.title}</h2>
       <p className="muted">{words.rules.intro}</p>
       {error && <p role="alert">{error instanceof ApiError ? capitalised(error.message) : words.system.noAnswer}.</p>}
       {found.isPending && <p className="muted">{words.frame.loading}</p>}

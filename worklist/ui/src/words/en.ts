@@ -10,5 +10,9 @@ import { system } from "./en/system";
 import { validation } from "./en/validation";
 import { watch } from "./en/watch";
 import { work } from "./en/work";
+import type { Sentence } from "../sentences";
 
-export const en = { frame, help, list, people, rules, study, system, validation, watch, work };
+/** The server speaks English, so there is nothing to put in its place. */
+const sentences: readonly Sentence[] = [];
+
+export const en = { frame, help, list, people, rules, study, system, validation, sentences, watch, work };

@@ -17,10 +17,16 @@ export function chosenLanguage(): Language {
   return wanted === "de" ? "de" : "en";
 }
 
-/** Must be done before the page is rendered first. */
+/** Must be done before what is to be told is rendered; `changeLanguage` and `speakAs` have the browser remember it. */
 export async function speak(language: Language): Promise<void> {
-  if (language === "de") words = (await import("./de")).de;
+  words = language === "de" ? (await import("./de")).de : en;
   document.documentElement.lang = language;
+}
+
+/** Speak what an account has chosen; nothing is kept where it has chosen nothing. */
+export async function speakAs(chosen: Language | null): Promise<void> {
+  if (chosen) window.localStorage.setItem(CHOSEN, chosen);
+  if (chosen && chosen !== document.documentElement.lang) await speak(chosen);
 }
 
 /** The page is loaded again: every word changes at once, and a half-read study is in the address. */

@@ -3,11 +3,11 @@ import type { Words } from "../language";
 export const help: Words["help"] = {
   title: "So liest sich die Liste",
   order:
-    "Die zuerst fällige Studie steht zuerst. Wann sie fällig ist, folgt aus ihrer Stufe: der Priorität der Anforderung, angehoben, wo die " +
+    "Die zuerst fällige Studie steht zuerst. Wann sie fällig ist, folgt aus ihrer Stufe: der Priorität des Auftrags, angehoben, wo die " +
     "KI etwas vermutet. Die KI hebt eine Studie an; sie senkt oder verbirgt keine.",
   noFlag:
     "„KI: kein Hinweis“ heißt, dass kein Modell seinen Arbeitspunkt erreicht hat. Es heißt nicht unauffällig. Eine Studie, die nicht " +
-    "analysiert wurde oder deren Analyse scheiterte, behält den Platz, den ihr die Anforderung gibt.",
+    "analysiert wurde oder deren Analyse scheiterte, behält den Platz, den ihr der Auftrag gibt.",
   holds: "Solange eine Zeile den Fokus oder den Zeiger hat, bleiben die Zeilen stehen; Neues wartet auf „Zeigen“.",
   keys: "Tasten",
   fixed: [

@@ -1,5 +1,8 @@
 /** What stands around every page: opening, login, the bar above, the foot. */
+import type { PageName } from "../../pages";
+
 export const frame = {
+  decimalSign: ".",
   opening: "Opening the list…",
   openingPage: "Opening…",
   noAnswer: "The server does not answer.",
@@ -36,23 +39,28 @@ export const frame = {
   } as Record<string, string>,
   untrusted: "What the identity provider said cannot be trusted, so nobody was let in. Ask your administrator.",
 
-  readingList: "Reading list",
+  navigation: "Pages",
+  pages: {
+    "": "Reading list",
+    surveillance: "Surveillance",
+    validation: "Validation",
+    admin: "System",
+    rules: "Rules",
+    people: "Users",
+    audit: "Audit",
+  } as Record<PageName, string>,
+  administration: "Administration",
   attention: "Attention",
-  surveillance: "Surveillance",
-  validation: "Validation",
-  system: "System",
-  rules: "Rules",
-  people: "Users",
-  audit: "Audit",
+  accountOf: (name: string) => `Account ${name}`,
+  notKept: "The server did not take your choice; it holds until you close the page.",
   logOut: "Log out",
   help: "Help and keys",
-  colours: (theme: string) => `Colours: ${theme}`,
-  themes: { system: "Auto", dark: "Dark", light: "Light" },
+  colours: "Colours",
+  themes: { system: "As the system", dark: "Dark", light: "Light" },
   language: "Language",
   updates: (state: string) => `Updates: ${state}`,
   liveness: { connecting: "Connecting", live: "Live", late: "Not live", lost: "Not live" },
-  notifyMe: (isOn: boolean) => `Notify me of critical studies: ${isOn ? "on" : "off"}`,
-  notices: (isOn: boolean): string => (isOn ? "Notices on" : "Notices off"),
+  notifyMe: "Notify me of critical studies while I look elsewhere",
   newCritical: (count: number) => (count === 1 ? "Critical study on the list" : `${count} critical studies on the list`),
   openToSee: "Open Acuity to see it.",
 

@@ -16,8 +16,6 @@ export const list = {
   lookedFor: (meaning: string) => `Looked for ${meaning}`,
   /** Names of findings by code of SNOMED CT where they differ from what the model calls them. */
   findings: {} as Record<string, string>,
-  /** Beginnings of what the server says, and what to say instead. */
-  reasons: [] as [string, string][],
   moreFlagged: (count: number) => `, ${count} more flagged`,
   ofEarlierImages: ", of earlier images",
   noResult: "No AI result",

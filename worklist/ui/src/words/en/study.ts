@@ -22,6 +22,7 @@ export const study = {
     delivered: "Delivered",
     revision: "Revision",
   },
+  modelCard: "Model card",
   flagged: "flagged",
   noFlag: "no flag",
   operatingPoint: (name: string, threshold: string) => `Operating point “${name}”: flags from ${threshold} on.`,

@@ -35,6 +35,8 @@ export const system = {
   modelStates: { draft: "Draft", shadow: "Shadow", active: "Active", retired: "Retired" } as Record<string, string>,
   card: "Card",
   cardOf: (model: string) => `Card of ${model}`,
+  /** Said above a card where the page is not in English. */
+  cardIsEnglish: "",
   noModel: "No model is installed.",
 
   incidents: {

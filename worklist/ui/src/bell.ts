@@ -1,10 +1,8 @@
 /** Lets the browser say that a critical study has come while nobody looks at the page; it says nothing of a patient. */
 
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useRef, useState, type ReactNode } from "react";
-import { Button } from "react-aria-components";
+import { useEffect, useRef, useState } from "react";
 import { fetchWorklist, type Wanted } from "./api";
-import { BellIcon } from "./icons";
 import { words } from "./words/language";
 
 const KEPT_AS = "acuity-bell";
@@ -12,30 +10,24 @@ const OPEN_CRITICAL: Wanted = {
   limit: 200, q: "", band: "CRITICAL", modality: "", ai_state: "", reading: "", owner: "", site: "",
 };
 
-export function CriticalBell(): ReactNode {
+export interface Bell {
+  isOn: boolean;
+  change: (isOn: boolean) => void;
+}
+
+/** Undefined where there is nothing to offer: the browser says no, by its settings or because the page does not come by https. */
+export function useBell(seesList: boolean): Bell | undefined {
   const [isWanted, setWanted] = useState(() => localStorage.getItem(KEPT_AS) === "on");
   const [permission, setPermission] = useState(() => ("Notification" in window ? Notification.permission : "denied"));
-  const isOn = isWanted && permission === "granted";
+  const isOn = seesList && isWanted && permission === "granted";
   useNews(isOn);
 
-  const press = (): void => {
-    const next = !isOn;
+  const change = (next: boolean): void => {
     setWanted(next);
     localStorage.setItem(KEPT_AS, next ? "on" : "off");
     if (next && permission === "default") void Notification.requestPermission().then(setPermission);
   };
-  // Where the browser says no, by its settings or because the page does not come by https, there is nothing to offer.
-  if (permission === "denied") return null;
-  return (
-    <Button
-      className="button button-quiet"
-      aria-pressed={isOn}
-      aria-label={words.frame.notifyMe(isOn)}
-      onPress={press}
-    >
-      <BellIcon isOn={isOn} /> {words.frame.notices(isOn)}
-    </Button>
-  );
+  return seesList && permission !== "denied" ? { isOn, change } : undefined;
 }
 
 /** Asks for the critical studies whatever the list is filtered by, each time something changes. */
