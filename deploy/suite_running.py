@@ -6,18 +6,19 @@ import sys
 from datetime import UTC, datetime
 
 from deploy.bundles import bundle_called
+from deploy.kept_evidence import opened_evidence, record_suite
 from deploy.measuring import header_of_file
 from deploy.progress_line import ProgressLine
 from deploy.settings import read_settings
 from triage.errors import InvalidDataset
 from validation.dataset_check import checked
 from validation.run import ValidationRequest
-from validation.suites.run import SuiteRequest, run_suite
+from validation.suites.run import REPORT_FILE, SuiteRequest, run_suite
 from validation.suites.suite_file import read_suite
 
 
 def validate_suite(options: argparse.Namespace) -> int:
-    """Run a suite and print its document; 1 when a criterion is not met."""
+    """Run a suite, keep and print its document; 1 when a criterion is not met."""
     settings = read_settings(options.config)
     suite, path = read_suite(options.suite)
     if options.data is None and suite.data is None:
@@ -32,6 +33,8 @@ def validate_suite(options: argparse.Namespace) -> int:
         at=datetime.now(UTC),
     )
     document = run_suite(SuiteRequest(suite, measured, settings.home), header_of_file, ProgressLine().told)
+    with opened_evidence(settings) as rows:
+        record_suite(rows, document, options.out / REPORT_FILE)
     _print(options, document)
     return 0 if document["passed"] is True else 1
 

@@ -11,6 +11,9 @@ import pytest
 from PIL import Image
 
 from deploy.cli import main
+from deploy.kept_evidence import opened_evidence
+from deploy.settings import read_settings
+from models.evidence import EvidenceKind
 from models.integrity import seal
 from models.registry import find_bundle
 
@@ -200,6 +203,13 @@ def test_a_sound_model_on_sound_data_passes_and_its_page_says_what_the_document_
     assert document["parts"]["probes"]["lesion_taken_away"]["ci95"][1] < 0
     assert document["parts"]["machine"]["determinism"]["largest_difference_again"] == 0
     assert "acuity: unaltered: 60 done" in told
+    with opened_evidence(read_settings()) as rows:
+        ((number, kept),) = rows.suites(9)
+        assert rows.report(EvidenceKind.SUITE, number) == page
+    assert (kept.suite, kept.passed, kept.document) == ("small", True, document)
+    assert (kept.model.name, kept.model.digest, kept.dataset_digest) == (
+        "tiny", document["bundle_digest"], document["dataset_digest"],
+    )  # fmt: skip
 
 
 def test_heavy_noise_costs_accuracy_and_the_curve_says_how_much(acuity, suite, tmp_path):
