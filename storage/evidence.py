@@ -133,23 +133,20 @@ class EvidenceRows:
             row = connection.execute(query).one_or_none()
         return None if row is None else _verdict(row)
 
-    def runs(self, limit: int) -> Sequence[tuple[int, MeasuredRun]]:
-        """Return the newest runs with their numbers, newest first."""
-        query = select(*_without_report(validation_runs)).order_by(_RUN.id.desc()).limit(limit)
-        with transaction(self.engine) as connection:
-            return [(row.id, _run(row)) for row in connection.execute(query)]
+    def runs(self, limit: int, model_digest: str | None = None) -> Sequence[tuple[int, MeasuredRun]]:
+        """Return the newest runs, of all models or one, with their numbers, newest first."""
+        rows = self._newest(validation_runs, _RUN.model_digest, model_digest, limit)
+        return [(row.id, _run(row)) for row in rows]
 
-    def suites(self, limit: int) -> Sequence[tuple[int, MeasuredSuite]]:
-        """Return the newest suites with their numbers, newest first."""
-        query = select(*_without_report(validation_suites)).order_by(_SUITE.id.desc()).limit(limit)
-        with transaction(self.engine) as connection:
-            return [(row.id, _suite(row)) for row in connection.execute(query)]
+    def suites(self, limit: int, model_digest: str | None = None) -> Sequence[tuple[int, MeasuredSuite]]:
+        """Return the newest suites, of all models or one, with their numbers, newest first."""
+        rows = self._newest(validation_suites, _SUITE.model_digest, model_digest, limit)
+        return [(row.id, _suite(row)) for row in rows]
 
-    def verdicts(self, limit: int) -> Sequence[tuple[int, ReachedVerdict]]:
-        """Return the newest verdicts with their numbers, newest first."""
-        query = select(*_without_report(validation_verdicts)).order_by(_VERDICT.id.desc()).limit(limit)
-        with transaction(self.engine) as connection:
-            return [(row.id, _verdict(row)) for row in connection.execute(query)]
+    def verdicts(self, limit: int, model_digest: str | None = None) -> Sequence[tuple[int, ReachedVerdict]]:
+        """Return the newest verdicts, on all models or one, with their numbers, newest first."""
+        rows = self._newest(validation_verdicts, _VERDICT.candidate_digest, model_digest, limit)
+        return [(row.id, _verdict(row)) for row in rows]
 
     def report(self, kind: EvidenceKind, number: int) -> str | None:
         """Return the HTML page of one run, suite or verdict, None where there is no such number."""
@@ -157,6 +154,13 @@ class EvidenceRows:
         with transaction(self.engine) as connection:
             found: str | None = connection.execute(select(table.c.report).where(table.c.id == number)).scalar()
         return found
+
+    def _newest(self, table: Table, of: Column[Any], model_digest: str | None, limit: int) -> Sequence[Row[Any]]:
+        query = select(*_without_report(table)).order_by(table.c.id.desc()).limit(limit)
+        if model_digest is not None:
+            query = query.where(of == model_digest)
+        with transaction(self.engine) as connection:
+            return connection.execute(query).all()
 
 
 def _without_report(table: Table) -> list[Column[Any]]:

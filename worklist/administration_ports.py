@@ -83,14 +83,14 @@ class Streams(Protocol):
 class Evidence(Protocol):
     """Validation runs, suites and verdicts."""
 
-    def runs(self, limit: int) -> Sequence[tuple[int, MeasuredRun]]:
-        """Return the newest runs with their numbers, newest first."""
+    def runs(self, limit: int, model_digest: str | None = None) -> Sequence[tuple[int, MeasuredRun]]:
+        """Return the newest runs, of all models or one, with their numbers, newest first."""
 
-    def suites(self, limit: int) -> Sequence[tuple[int, MeasuredSuite]]:
-        """Return the newest suites with their numbers, newest first."""
+    def suites(self, limit: int, model_digest: str | None = None) -> Sequence[tuple[int, MeasuredSuite]]:
+        """Return the newest suites, of all models or one, with their numbers, newest first."""
 
-    def verdicts(self, limit: int) -> Sequence[tuple[int, ReachedVerdict]]:
-        """Return the newest verdicts with their numbers, newest first."""
+    def verdicts(self, limit: int, model_digest: str | None = None) -> Sequence[tuple[int, ReachedVerdict]]:
+        """Return the newest verdicts, on all models or one, with their numbers, newest first."""
 
     def report(self, kind: EvidenceKind, number: int) -> str | None:
         """Return the HTML page of one run, suite or verdict, None where there is no such number."""

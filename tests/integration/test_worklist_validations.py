@@ -6,9 +6,12 @@ import httpx
 import pytest
 
 from models.evidence import LockedPlan, MeasuredRun, MeasuredSuite, ReachedVerdict
+from models.lifecycle import Decision, ModelRecord
+from models.registry import Origin
 from storage.evidence import EvidenceRows
 from tests.browser.department import services_on
 from tests.browser.serving import running
+from tests.builders import HEAD_CT
 from tests.integration.test_worklist_api import QUICK, with_role
 from triage.audit import Actor, AuditAction, AuditEvent
 from triage.errors import PdfUnavailable
@@ -73,6 +76,21 @@ def test_the_newest_come_first_with_their_reports(client):
     assert "<h1>suite</h1>" in client.get(suite["report"]).text
     assert "<h1>verdict</h1>" in client.get(verdict["report"]).text
     assert len(client.get("/api/v1/validations?limit=1").json()["runs"]) == 1
+
+
+def test_a_card_tells_what_was_measured_of_its_model_and_of_no_other(client, services, tmp_path):
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/README.md").write_text("# Card\n")
+    record = ModelRecord(NEW, "haemorrhage", "CC0", Origin.SHIPPED, str(tmp_path), (), HEAD_CT)
+    services.models.register([record], Decision("ann", services.clock.now(), ""))
+    (model,) = client.get("/api/v1/models", headers=with_role(services, Role.OPERATOR)).json()["models"]
+
+    card = client.get(f"/api/v1/models/{model['id']}/card", headers=with_role(services, Role.OPERATOR)).text
+
+    run = client.get("/api/v1/validations").json()["runs"][0]
+    assert card.startswith("# Card\n\n## Measured on this installation\n")
+    assert f"study AUC {run['study_auc']['value']:.3f} (0.800 to 0.950)" in card
+    assert [card.count(one) for one in ("- Run on", "- Suite", "- Compared with")] == [1, 1, 1]
 
 
 def test_a_report_may_use_its_own_style_and_nothing_else(client):

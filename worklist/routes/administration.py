@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException, Request, Security, status
 from fastapi.responses import PlainTextResponse
 
+from models.measured_here import with_measured
 from worklist.access import may
 from worklist.administration import (
     DiskView,
@@ -58,12 +59,14 @@ def models(request: Request, _identity: Operator) -> ModelsView:
 
 @router.get("/models/{model_id}/card", response_class=PlainTextResponse)
 def card(request: Request, _identity: Operator, model_id: int) -> str:
-    """Return a model's card as its author wrote it (Markdown); 404 where there is no such model or no card."""
+    """Return a model's card as its author wrote it (Markdown), and what was measured of it here; 404 where there is no
+    such model or no card."""
     services: WorklistServices = request.app.state.services
     for one in services.models.all():
         path = Path(one.record.folder) / "docs" / "README.md"
         if one.id == model_id and path.is_file():
-            return path.read_text(encoding="utf-8", errors="replace")
+            card, digest = path.read_text(encoding="utf-8", errors="replace"), one.record.identity.digest
+            return with_measured(card, services.evidence, digest)
     raise HTTPException(status.HTTP_404_NOT_FOUND, "no such model, or its bundle holds no card")
 
 
