@@ -12,6 +12,7 @@ from deploy.progress_line import ProgressLine
 from deploy.settings import read_settings
 from triage.errors import InvalidDataset
 from validation.dataset_check import checked
+from validation.pdf import pdf_writer
 from validation.run import ValidationRequest
 from validation.suites.run import REPORT_FILE, SuiteRequest, run_suite
 from validation.suites.suite_file import read_suite
@@ -30,6 +31,7 @@ def validate_suite(options: argparse.Namespace) -> int:
         device=options.device,
         threads=settings.file.inference.threads,
         workers=options.workers,
+        write_pdf=pdf_writer() if options.pdf else None,
         at=datetime.now(UTC),
     )
     document = run_suite(SuiteRequest(suite, measured, settings.home), header_of_file, ProgressLine().told)

@@ -19,6 +19,7 @@ def add_suite(validate: "argparse._SubParsersAction[Parser]", printing: Parser) 
     suite.add_argument("--data", type=Path, default=None, metavar="DIR", help="data set (default: as the suite says)")
     suite.add_argument("--out", type=Path, required=True, metavar="OUT", help="folder for report and kept answers")
     suite.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the model runs (default: cpu)")
+    suite.add_argument("--pdf", action="store_true", help="write the report as PDF, too")
     add_workers(suite)
     suite.set_defaults(run=_later("validate_suite"))
 

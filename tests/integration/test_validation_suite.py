@@ -143,7 +143,16 @@ def network(looks_at: tuple[int, int], random: bool) -> onnx.ModelProto:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
 
 
-CENTRE, CORNER, ELSEWHERE = (12, 12), (0, 0), (20, 2)
+CENTRE, BESIDE, ASTRAY, CORNER, ELSEWHERE = (12, 12), (12, 13), (19, 12), (0, 0), (20, 2)
+PLAN = """
+name = "another place"
+modification = "Looks at another place of the image."
+acceptance = "Tells positives from negatives no worse."
+[[criteria]]
+name = "AUC not worse"
+measure = "auc"
+at_least = -0.05
+"""
 
 
 def write_set(folder: Path, square: bool = False, blind_device: bool = False, leak: bool = False) -> Path:
@@ -285,6 +294,36 @@ def test_a_planted_subgroup_failure_is_found_and_named(acuity, suite, tmp_path):
     assert (code, met(document)["subgroups"]) == (1, False)
     assert "device old: sensitivity 0." in said(document, "subgroups")
     assert "device new" not in said(document, "subgroups")
+
+
+@pytest.mark.timeout(240)
+def test_a_worse_version_is_refused_by_the_plan_and_its_criterion_is_named(acuity, tmp_path):
+    for name, looks_at in (("good", CENTRE), ("like", BESIDE), ("worse", ASTRAY)):
+        write_bundle(tmp_path / name, looks_at)
+    data, plan = write_set(tmp_path / "data"), tmp_path / "plan.toml"
+    plan.write_text(PLAN)
+    acuity("validate", "lock", plan)
+    bundles = {name: tmp_path / name / "bundles/tiny" for name in ("good", "like", "worse")}
+
+    like, worse = (
+        acuity(
+            "validate",
+            "compare",
+            bundles["good"],
+            bundles[name],
+            "--data",
+            data,
+            "--plan",
+            plan,
+            "--out",
+            tmp_path / f"{name}-out",
+        )
+        for name in ("like", "worse")
+    )
+
+    assert (like[0], like[1]["verdict"]) == (0, "Accepted")
+    assert (worse[0], worse[1]["verdict"]) == (1, "Refused")
+    assert [one["name"] for one in worse[1]["criteria"] if not one["met"]] == ["AUC not worse"]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from validation.datasets import load_dataset
 from validation.environment import environment_of
 from validation.labelled_images import Dataset
 from validation.leakage import leaks_between_parts, leaks_between_patients, leaks_between_sets, sides_of
+from validation.report_examples import examples
 from validation.result_document import Json, as_object, write_predictions
 from validation.reuse_ledger import Use, record_use, uses_of
 from validation.run import (
@@ -37,11 +38,13 @@ from validation.training_overlap import training_overlap, unseen_by
 
 Plan = TypeVar("Plan")
 
-RESULT_FILE, REPORT_FILE, ANSWERS, PARTS = "suite.json", "suite.html", "answers", "parts"
+RESULT_FILE, REPORT_FILE, PDF_FILE = "suite.json", "suite.html", "suite.pdf"
+ANSWERS, PARTS = "answers", "parts"
 NEEDS_IMAGES = ("robustness", "probes")
 WRITTEN = {
     RESULT_FILE,
     REPORT_FILE,
+    PDF_FILE,
     PREDICTIONS_FILE,
     ANSWERS,
     PARTS,
@@ -131,7 +134,10 @@ class _SuiteRun:
             "measured_at": use.at,
             "environment": environment_of(measured.threads, measured.workers, measured.device),
         }
-        _write(measured.out / REPORT_FILE, suite_html(document))
+        page = suite_html(document, self._examples())
+        _write(measured.out / REPORT_FILE, page)
+        if measured.write_pdf is not None:
+            measured.write_pdf(page, measured.out / PDF_FILE)
         _write(measured.out / RESULT_FILE, json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
         return document
 
@@ -188,6 +194,12 @@ class _SuiteRun:
         document = as_object(measured)
         # These two say when and where it was measured; the document of the suite says it for all parts.
         return PartResult({key: document[key] for key in document if key not in ("measured_at", "environment")})
+
+    def _examples(self) -> str:
+        if self._request.suite.standalone is None:
+            return ""
+        threshold = self._request.measured.bundle.spec.active.threshold
+        return examples(self._all().answers, self._dataset, threshold)
 
     def _leakage(self, plan: Leakage) -> PartResult:
         dataset, bundle = self._dataset, self._request.measured.bundle
