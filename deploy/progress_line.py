@@ -13,19 +13,23 @@ SECONDS_BETWEEN_LINES = 30.0
 class ProgressLine:
     """Keeps one line up to date where somebody is looking, and writes one now and then where not.
 
-    The remaining time is that of the pace since the first call for what is asked; what was kept does not count as fast.
+    The remaining time is that of the pace since the first new answer: what was kept does not count as fast, and loading
+    the model not as slow.
     """
 
     def __init__(self, stream: TextIO | None = None, seconds: Callable[[], float] = time.monotonic) -> None:
         """Write to `stream`, standard error by default; `seconds` is a clock that only goes forward."""
         self._stream, self._seconds = stream or sys.stderr, seconds
-        self._what, self._first, self._started, self._written = "", 0, 0.0, 0.0
+        self._what, self._kept, self._written = "", 0, 0.0
+        self._first: tuple[int, float] | None = None
 
     def told(self, what: str, done: int, total: int) -> None:
         """Say that `done` of `total` are done; the first call for `what` says what was done before."""
         now = self._seconds()
-        if what != self._what or done < self._first:
-            self._what, self._first, self._started, self._written = what, done, now, now
+        if what != self._what or done <= self._kept:
+            self._what, self._kept, self._written, self._first = what, done, now, None
+        elif self._first is None:
+            self._first = done, now
         left = self._left(done, total, now)
         if self._stream.isatty():
             filled = BAR_WIDTH * done // max(1, total)
@@ -40,9 +44,10 @@ class ProgressLine:
             print(f"acuity: {what}: {done} of {total}{left}", file=self._stream, flush=True)
 
     def _left(self, done: int, total: int, now: float) -> str:
-        if done == self._first or done == total:
+        if self._first is None or done == self._first[0] or done == total:
             return ""
-        return f", {_in_words((now - self._started) / (done - self._first) * (total - done))} left"
+        first, at = self._first
+        return f", {_in_words((now - at) / (done - first) * (total - done))} left"
 
 
 def _in_words(seconds: float) -> str:

@@ -3,7 +3,6 @@ so that what was stopped goes on."""
 
 import hashlib
 import json
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +24,9 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The answers in the order of the studies, and the seconds that asking took, now or when it was done.
+    """The answers in the order of the studies, and the seconds that they took, now or when they were given.
 
-    The seconds are those of the clock on the wall; of kept answers those of their processes, shared among the workers.
+    The seconds of all answers together, shared among the workers; loading the model is not among them.
     """
 
     answers: tuple[StudyAnswer, ...]
@@ -80,19 +79,17 @@ class Asker:
             path.parent.mkdir(parents=True, exist_ok=True)
             kept = read_kept(path)
             kept = {one.study: kept[one.study] for one in studies if one.study in kept}
-            seconds = sum(float(str(one["seconds"])) for one in kept.values()) / self._workers
             self.n_kept += len(kept)
             self._progress(question, len(kept), len(studies))
-            started = time.perf_counter()
             with path.open("a", encoding="utf-8") as file:
                 for record in self._answered(dataset, [one for one in studies if one.study not in kept], change):
                     file.write(json.dumps(record) + "\n")
                     file.flush()
                     kept[str(record["study"])] = record
                     self._progress(question, len(kept), len(studies))
-            seconds += time.perf_counter() - started
         except OSError as error:
             raise InvalidDataset(f"{path}: {error.strerror}, needed a place to keep answers") from error
+        seconds = sum(float(str(one["seconds"])) for one in kept.values()) / self._workers
         return Asked(tuple(answer_from(study, kept[study.study]) for study in studies), seconds)
 
     def _answered(

@@ -19,21 +19,20 @@ class Clock:
         return self.now
 
 
-def test_the_remaining_time_counts_only_what_was_answered_now():
+def test_the_remaining_time_counts_only_what_was_answered_now_by_a_model_that_is_loaded():
     clock, terminal = Clock(), Terminal()
     line = ProgressLine(terminal, clock)
 
-    line.told("studies analysed", 50, 100)  # kept from before
-    clock.now = 130.0
-    line.told("studies analysed", 60, 100)
-    clock.now = 220.0
-    line.told("studies analysed", 100, 100)
+    for now, done in ((100.0, 50), (180.0, 60), (210.0, 70), (300.0, 100)):  # 50 were kept; loading took a while
+        clock.now = now
+        line.told("studies analysed", done, 100)
 
-    first, second, third = terminal.getvalue().removeprefix("\r").split("\r")
-    assert first == "acuity: [############............] 50 of 100  studies analysed\x1b[K"
-    # 10 studies took 30 seconds, so the other 40 take 120.
-    assert second == "acuity: [##############..........] 60 of 100  studies analysed, about 2 min left\x1b[K"
-    assert third == f"acuity: [{'#' * 24}] 100 of 100  studies analysed\x1b[K\n"
+    kept, first, second, last = terminal.getvalue().removeprefix("\r").split("\r")
+    assert kept == "acuity: [############............] 50 of 100  studies analysed\x1b[K"
+    assert first == "acuity: [##############..........] 60 of 100  studies analysed\x1b[K"
+    # 10 studies took 30 seconds, so the other 30 take 90.
+    assert second == "acuity: [################........] 70 of 100  studies analysed, about 2 min left\x1b[K"
+    assert last == f"acuity: [{'#' * 24}] 100 of 100  studies analysed\x1b[K\n"
 
 
 def test_where_nobody_is_looking_there_is_a_line_every_half_minute_and_one_at_the_end():
@@ -59,8 +58,8 @@ def test_long_times_are_told_in_hours():
     clock, log = Clock(), io.StringIO()
     line = ProgressLine(log, clock)
 
-    line.told("unaltered", 0, 1000)
-    clock.now += 60
-    line.told("unaltered", 10, 1000)
+    for now, done in ((0.0, 0), (1.0, 1), (61.0, 11)):
+        clock.now = now
+        line.told("unaltered", done, 1000)
 
-    assert log.getvalue() == "acuity: unaltered: 10 of 1000, about 1.6 h left\n"  # 990 at 6 seconds each
+    assert log.getvalue() == "acuity: unaltered: 11 of 1000, about 1.6 h left\n"  # 989 at 6 seconds each
