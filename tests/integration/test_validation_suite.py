@@ -143,7 +143,7 @@ def network(looks_at: tuple[int, int], random: bool) -> onnx.ModelProto:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
 
 
-CENTRE, BESIDE, ASTRAY, CORNER, ELSEWHERE = (12, 12), (12, 13), (19, 12), (0, 0), (20, 2)
+CENTRE, BESIDE, ASTRAY, CORNER, ELSEWHERE = (12, 12), (12, 13), (18, 12), (0, 0), (20, 2)
 PLAN = """
 name = "another place"
 modification = "Looks at another place of the image."
@@ -151,7 +151,7 @@ acceptance = "Tells positives from negatives no worse."
 [[criteria]]
 name = "AUC not worse"
 measure = "auc"
-at_least = -0.05
+at_least = -0.2
 """
 
 
@@ -303,26 +303,17 @@ def test_a_worse_version_is_refused_by_the_plan_and_its_criterion_is_named(acuit
     data, plan = write_set(tmp_path / "data"), tmp_path / "plan.toml"
     plan.write_text(PLAN)
     acuity("validate", "lock", plan)
-    bundles = {name: tmp_path / name / "bundles/tiny" for name in ("good", "like", "worse")}
 
-    like, worse = (
-        acuity(
-            "validate",
-            "compare",
-            bundles["good"],
-            bundles[name],
-            "--data",
-            data,
-            "--plan",
-            plan,
-            "--out",
-            tmp_path / f"{name}-out",
-        )
-        for name in ("like", "worse")
-    )
+    def compared(name: str) -> tuple[int, dict, str]:
+        good, other = (tmp_path / one / "bundles/tiny" for one in ("good", name))
+        out = tmp_path / f"{name}-out"
+        return acuity("validate", "compare", good, other, "--data", data, "--plan", plan, "--out", out)
+
+    like, worse = compared("like"), compared("worse")
 
     assert (like[0], like[1]["verdict"]) == (0, "Accepted")
     assert (worse[0], worse[1]["verdict"]) == (1, "Refused")
+    assert 0.7 < worse[1]["criteria"][0]["b"] < 0.95  # still far better than chance
     assert [one["name"] for one in worse[1]["criteria"] if not one["met"]] == ["AUC not worse"]
 
 
