@@ -20,7 +20,7 @@ h3 { font-size: 1rem; margin: 1rem 0 .3rem; }
 @media print { body { margin: 0; max-width: none; padding: 0; font-size: 9.5pt; }
   th, td { padding-right: .5rem; }
   h2, caption { break-after: avoid; } table, tr, svg, figure { break-inside: avoid; }
-  table.long { break-inside: auto; } }
+  table.long { break-inside: auto; } .examples figure { width: 9.6rem; } }
 """
 
 
