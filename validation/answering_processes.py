@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 
@@ -40,11 +40,10 @@ class AnsweringProcesses:
             ProviderUnavailable: the device is not there.
             WorkerLost: a worker was killed.
         """
-        bare = _bare(dataset)
-        futures = [
-            self._pool.submit(_answer, self._subject, self._with_members, one, bare, change) for one in questions
-        ]
+        bare, futures = _bare(dataset), list[Future[Record]]()
         try:
+            for one in questions:
+                futures.append(self._pool.submit(_answer, self._subject, self._with_members, one, bare, change))
             for future in as_completed(futures):
                 yield future.result()
         except BrokenProcessPool as error:

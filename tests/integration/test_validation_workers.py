@@ -77,8 +77,8 @@ def test_a_broken_image_is_bad_input_of_a_worker_too_and_leaves_nothing(acuity, 
         "validate", "run", "--bundle", "tiny", "--data", data, "--out", tmp_path / "out", "--workers", 2
     )
 
-    assert (code, told.count("\n")) == (2, 1)
-    assert "images/31.png" in told
+    # On a slow machine lines of progress come before it.
+    assert (code, "images/31.png" in told.splitlines()[-1], "Traceback" in told) == (2, True, False)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bundles", "data", "home"]
 
 
