@@ -20,7 +20,7 @@ from deploy.notification_verbs import add_notification_verbs
 from deploy.rule_verbs import add_rules
 from deploy.statistics_options import add_statistics
 from deploy.storing import add_storage
-from deploy.suite_verbs import add_dataset_check, add_suite
+from deploy.suite_verbs import add_dataset_check, add_suite, add_workers
 from deploy.written_numbers import count, share
 from triage.errors import AcuityError, PermanentError
 from worklist.roles import Role
@@ -174,6 +174,7 @@ def _add_validation(verbs: Verbs, printing: _OneLineParser) -> None:
     run.add_argument("--data", type=Path, required=True, metavar="DIR", help="labelled data set")
     run.add_argument("--out", type=Path, required=True, metavar="OUT", help="folder for predictions and report")
     run.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the model runs (default: cpu)")
+    add_workers(run)
     run.add_argument("--pdf", action="store_true", help="write the report as PDF, too")
     run.set_defaults(run=_later("measuring", "validate_run"))
     add_gate(validate, printing, _later)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from threading import Event
 
@@ -15,6 +16,7 @@ from pydicom.filereader import read_file_meta_info
 from deploy.bundles import bundle_called
 from deploy.kept_evidence import opened_evidence, record_run
 from deploy.process import settings_of
+from deploy.progress_line import ProgressLine
 from deploy.rehearsed_scanners import on_a_day
 from deploy.settings import Settings, read_settings
 from deploy.simulation import running_address
@@ -83,9 +85,11 @@ def validate_run(options: argparse.Namespace) -> int:
     """Run a bundle on a labelled data set and print its figures."""
     settings = read_settings(options.config)
     bundle = bundle_called(options.bundle, settings)
-    request = measured_on(bundle, options.data, options.out, options.device, settings)
-    if options.pdf:
-        request = replace(request, write_pdf=pdf_writer())
+    request = replace(
+        measured_on(bundle, options.data, options.out, options.device, settings),
+        workers=options.workers,
+        write_pdf=pdf_writer() if options.pdf else None,
+    )
     document = validate(request, header_of_file, progress("studies analysed"))
     with opened_evidence(settings) as rows:
         record_run(rows, options.out)
@@ -95,7 +99,7 @@ def validate_run(options: argparse.Namespace) -> int:
 
 def measured_on(bundle: Bundle, data: Path, out: Path, device: str, settings: Settings) -> ValidationRequest:
     """Return the request to measure `bundle` now."""
-    return ValidationRequest(bundle, data, out, device, settings.file.inference.threads, datetime.now(UTC))
+    return ValidationRequest(bundle, data, out, device, settings.file.inference.threads, at=datetime.now(UTC))
 
 
 def header_of_file(path: Path) -> InstanceHeader:
@@ -114,15 +118,8 @@ def header_of_file(path: Path) -> InstanceHeader:
 
 
 def progress(what: str) -> Callable[[int, int], None]:
-    """Return a function that keeps one line on standard error up to date, where somebody is looking."""
-
-    def report(done: int, total: int) -> None:
-        if sys.stderr.isatty():
-            print(f"\racuity: {done} of {total} {what}", end="\n" if done == total else "", file=sys.stderr, flush=True)
-        elif done == total or done % max(1, total // 10) == 0:
-            print(f"acuity: {done} of {total} {what}", file=sys.stderr, flush=True)
-
-    return report
+    """Return a function that tells on standard error how far `what` is."""
+    return partial(ProgressLine().told, what)
 
 
 def _print(options: argparse.Namespace, answer: object) -> None:

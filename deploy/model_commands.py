@@ -15,9 +15,11 @@ from models.bundle import CARD_FILE
 from models.integrity import digest_of, seal
 from models.licence import is_research_only, licence_words
 from models.lifecycle import HistoryEntry, ModelState, RegisteredModel, choose
+from models.measured_here import with_measured
 from models.registry import full_name
 from models.signature import sign
 from storage.database import connect
+from storage.evidence import EvidenceRows
 from storage.model_registry import ModelRows
 from triage.errors import InvalidBundle
 
@@ -58,10 +60,11 @@ def show_model(options: argparse.Namespace) -> int:
 
 
 def card_model(options: argparse.Namespace) -> int:
-    """Print the card of one model."""
+    """Print the card of one model, and what was measured of it here."""
     with registry(options) as (settings, rows):
         model = choose(options.model, rows.all(), IN_USE)
-    card = (load_registered(model, settings).folder / CARD_FILE).read_text(encoding="utf-8")
+        written = (load_registered(model, settings).folder / CARD_FILE).read_text(encoding="utf-8")
+        card = with_measured(written, EvidenceRows(rows.engine), model.record.identity.digest)
     print_answer(options, {**identity_of(model), **_licence(model), "card": card}, f"{line_of(model)}\n\n{card}")
     return 0
 

@@ -6,19 +6,20 @@ import sys
 from datetime import UTC, datetime
 
 from deploy.bundles import bundle_called
+from deploy.kept_evidence import opened_evidence, record_suite
 from deploy.measuring import header_of_file
+from deploy.progress_line import ProgressLine
 from deploy.settings import read_settings
 from triage.errors import InvalidDataset
 from validation.dataset_check import checked
+from validation.pdf import pdf_writer
 from validation.run import ValidationRequest
-from validation.suites.run import SuiteRequest, run_suite
+from validation.suites.run import REPORT_FILE, SuiteRequest, run_suite
 from validation.suites.suite_file import read_suite
-
-BAR_WIDTH = 24
 
 
 def validate_suite(options: argparse.Namespace) -> int:
-    """Run a suite and print its document; 1 when a criterion is not met."""
+    """Run a suite, keep and print its document; 1 when a criterion is not met."""
     settings = read_settings(options.config)
     suite, path = read_suite(options.suite)
     if options.data is None and suite.data is None:
@@ -29,9 +30,13 @@ def validate_suite(options: argparse.Namespace) -> int:
         out=options.out,
         device=options.device,
         threads=settings.file.inference.threads,
+        workers=options.workers,
+        write_pdf=pdf_writer() if options.pdf else None,
         at=datetime.now(UTC),
     )
-    document = run_suite(SuiteRequest(suite, measured, settings.home), header_of_file, _show_progress)
+    document = run_suite(SuiteRequest(suite, measured, settings.home), header_of_file, ProgressLine().told)
+    with opened_evidence(settings) as rows:
+        record_suite(rows, document, options.out / REPORT_FILE)
     _print(options, document)
     return 0 if document["passed"] is True else 1
 
@@ -41,17 +46,6 @@ def dataset_check(options: argparse.Namespace) -> int:
     document = checked(options.folder, options.split, options.against)
     _print(options, document)
     return 1 if document["findings"] else 0
-
-
-def _show_progress(question: str, done: int, total: int) -> None:
-    """Keep one line on standard error up to date; a new one for each question."""
-    if sys.stderr.isatty():
-        filled = BAR_WIDTH * done // max(1, total)
-        bar = "#" * filled + "." * (BAR_WIDTH - filled)
-        end = "\n" if done == total else ""
-        print(f"\racuity: [{bar}] {done} of {total}  {question}", end=end, file=sys.stderr, flush=True)
-    elif done == total:
-        print(f"acuity: {question}: {total} done", file=sys.stderr, flush=True)
 
 
 def _print(options: argparse.Namespace, answer: object) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 Parser = TypeVar("Parser", bound=argparse.ArgumentParser)
+MOST_WORKERS = 64
 Command = Callable[[argparse.Namespace], int]
 
 
@@ -18,6 +19,8 @@ def add_suite(validate: "argparse._SubParsersAction[Parser]", printing: Parser) 
     suite.add_argument("--data", type=Path, default=None, metavar="DIR", help="data set (default: as the suite says)")
     suite.add_argument("--out", type=Path, required=True, metavar="OUT", help="folder for report and kept answers")
     suite.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the model runs (default: cpu)")
+    suite.add_argument("--pdf", action="store_true", help="write the report as PDF, too")
+    add_workers(suite)
     suite.set_defaults(run=_later("validate_suite"))
 
 
@@ -28,6 +31,19 @@ def add_dataset_check(dataset: "argparse._SubParsersAction[Parser]", printing: P
     check.add_argument("--split", default=None, metavar="COLUMN", help="column that names the part of a row")
     check.add_argument("--against", type=Path, default=None, metavar="DIR", help="another set that must be apart")
     check.set_defaults(run=_later("dataset_check"))
+
+
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """Add `--workers`."""
+    parser.add_argument(
+        "--workers", type=_workers, default=1, metavar="N", help="processes that answer, each with a model (default: 1)"
+    )
+
+
+def _workers(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_WORKERS:
+        raise argparse.ArgumentTypeError(f"found {text}, needed 1 to {MOST_WORKERS}")
+    return int(text)
 
 
 def _later(function: str) -> Command:

@@ -1,4 +1,4 @@
-"""What speaks for a model: plans that were locked, runs that were measured, verdicts that were reached."""
+"""What speaks for a model: plans that were locked, runs and suites that were measured, verdicts that were reached."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +16,7 @@ class EvidenceKind(StrEnum):
     """What has a report."""
 
     RUN = "runs"
+    SUITE = "suites"
     VERDICT = "verdicts"
 
 
@@ -42,6 +43,20 @@ class MeasuredRun:
     dataset_digest: str
     measured_at: datetime
     predictions_sha256: str
+    document: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredSuite:
+    """Whether a model met the criteria of the suite `suite_digest` on the data; `document` is what was printed."""
+
+    model: ModelIdentity
+    suite: str
+    suite_digest: str
+    dataset: str
+    dataset_digest: str
+    measured_at: datetime
+    passed: bool
     document: Mapping[str, Any] = field(repr=False)
 
 

@@ -1,4 +1,4 @@
-"""Locked plans, validation runs and verdicts as rows: each is written once and never changed."""
+"""Locked plans, validation runs, suites and verdicts as rows: each is written once and never changed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,14 +8,19 @@ from typing import Any
 from sqlalchemy import Column, Engine, Row, Table, func, insert, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 
-from models.evidence import EvidenceKind, LockedPlan, MeasuredRun, ReachedVerdict
+from models.evidence import EvidenceKind, LockedPlan, MeasuredRun, MeasuredSuite, ReachedVerdict
 from storage.audit import AuditRows
-from storage.schema_of_validation import validation_plans, validation_runs, validation_verdicts
+from storage.schema_of_validation import validation_plans, validation_runs, validation_suites, validation_verdicts
 from storage.transaction import transaction
 from triage.audit import AuditEvent
 from triage.findings import ModelIdentity
 
-_RUN, _VERDICT = validation_runs.c, validation_verdicts.c
+_RUN, _SUITE, _VERDICT = validation_runs.c, validation_suites.c, validation_verdicts.c
+_WITH_REPORT = {
+    EvidenceKind.RUN: validation_runs,
+    EvidenceKind.SUITE: validation_suites,
+    EvidenceKind.VERDICT: validation_verdicts,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,22 @@ class EvidenceRows:
         with transaction(self.engine) as connection:
             connection.execute(insert(validation_runs).values(values))
 
+    def record_suite(self, suite: MeasuredSuite, report: str) -> None:
+        """Keep a suite with its HTML page."""
+        values = {
+            **_identity("model", suite.model),
+            "suite": suite.suite,
+            "suite_digest": suite.suite_digest,
+            "dataset": suite.dataset,
+            "dataset_digest": suite.dataset_digest,
+            "measured_at": suite.measured_at,
+            "passed": suite.passed,
+            "document": suite.document,
+            "report": report,
+        }
+        with transaction(self.engine) as connection:
+            connection.execute(insert(validation_suites).values(values))
+
     def is_recorded(self, model_digest: str, dataset_digest: str, predictions_sha256: str) -> bool:
         """Return whether this installation recorded a run with these predictions."""
         query = select(func.count()).where(
@@ -70,13 +91,17 @@ class EvidenceRows:
             return connection.execute(query).scalar_one() > 0
 
     def first_measured(self, model_digest: str, dataset_digest: str) -> datetime | None:
-        """Return when the model was first measured on the data, None where it never was."""
-        query = select(func.min(_RUN.measured_at)).where(
-            _RUN.model_digest == model_digest, _RUN.dataset_digest == dataset_digest
-        )
+        """Return when the model was first measured on the data, by a run or a suite; None where it never was."""
         with transaction(self.engine) as connection:
-            found: datetime | None = connection.execute(query).scalar_one()
-        return found
+            found = [
+                connection.execute(
+                    select(func.min(of.measured_at)).where(
+                        of.model_digest == model_digest, of.dataset_digest == dataset_digest
+                    )
+                ).scalar_one()
+                for of in (_RUN, _SUITE)
+            ]
+        return min(filter(None, found), default=None)
 
     def record_verdict(self, verdict: ReachedVerdict, report: str, event: AuditEvent) -> None:
         """Keep a verdict with its HTML page and its event."""
@@ -108,24 +133,34 @@ class EvidenceRows:
             row = connection.execute(query).one_or_none()
         return None if row is None else _verdict(row)
 
-    def runs(self, limit: int) -> Sequence[tuple[int, MeasuredRun]]:
-        """Return the newest runs with their numbers, newest first."""
-        query = select(*_without_report(validation_runs)).order_by(_RUN.id.desc()).limit(limit)
-        with transaction(self.engine) as connection:
-            return [(row.id, _run(row)) for row in connection.execute(query)]
+    def runs(self, limit: int, model_digest: str | None = None) -> Sequence[tuple[int, MeasuredRun]]:
+        """Return the newest runs, of all models or one, with their numbers, newest first."""
+        rows = self._newest(validation_runs, _RUN.model_digest, model_digest, limit)
+        return [(row.id, _run(row)) for row in rows]
 
-    def verdicts(self, limit: int) -> Sequence[tuple[int, ReachedVerdict]]:
-        """Return the newest verdicts with their numbers, newest first."""
-        query = select(*_without_report(validation_verdicts)).order_by(_VERDICT.id.desc()).limit(limit)
-        with transaction(self.engine) as connection:
-            return [(row.id, _verdict(row)) for row in connection.execute(query)]
+    def suites(self, limit: int, model_digest: str | None = None) -> Sequence[tuple[int, MeasuredSuite]]:
+        """Return the newest suites, of all models or one, with their numbers, newest first."""
+        rows = self._newest(validation_suites, _SUITE.model_digest, model_digest, limit)
+        return [(row.id, _suite(row)) for row in rows]
+
+    def verdicts(self, limit: int, model_digest: str | None = None) -> Sequence[tuple[int, ReachedVerdict]]:
+        """Return the newest verdicts, on all models or one, with their numbers, newest first."""
+        rows = self._newest(validation_verdicts, _VERDICT.candidate_digest, model_digest, limit)
+        return [(row.id, _verdict(row)) for row in rows]
 
     def report(self, kind: EvidenceKind, number: int) -> str | None:
-        """Return the HTML page of one run or verdict, None where there is no such number."""
-        table = validation_runs if kind is EvidenceKind.RUN else validation_verdicts
+        """Return the HTML page of one run, suite or verdict, None where there is no such number."""
+        table = _WITH_REPORT[kind]
         with transaction(self.engine) as connection:
             found: str | None = connection.execute(select(table.c.report).where(table.c.id == number)).scalar()
         return found
+
+    def _newest(self, table: Table, of: Column[Any], model_digest: str | None, limit: int) -> Sequence[Row[Any]]:
+        query = select(*_without_report(table)).order_by(table.c.id.desc()).limit(limit)
+        if model_digest is not None:
+            query = query.where(of == model_digest)
+        with transaction(self.engine) as connection:
+            return connection.execute(query).all()
 
 
 def _without_report(table: Table) -> list[Column[Any]]:
@@ -143,6 +178,19 @@ def _run(row: Row[Any]) -> MeasuredRun:
         dataset_digest=row.dataset_digest,
         measured_at=row.measured_at,
         predictions_sha256=row.predictions_sha256,
+        document=row.document,
+    )
+
+
+def _suite(row: Row[Any]) -> MeasuredSuite:
+    return MeasuredSuite(
+        model=ModelIdentity(row.model_name, row.model_version, row.model_digest),
+        suite=row.suite,
+        suite_digest=row.suite_digest,
+        dataset=row.dataset,
+        dataset_digest=row.dataset_digest,
+        measured_at=row.measured_at,
+        passed=row.passed,
         document=row.document,
     )
 

@@ -1,4 +1,4 @@
-"""The tables of validation: plans, runs, verdicts, what models in the shadow said, and alarms of drift."""
+"""The tables of validation: plans, runs, suites, verdicts, what models in the shadow said, and alarms of drift."""
 
 from sqlalchemy import (
     ARRAY,
@@ -43,6 +43,24 @@ validation_runs = Table(
     Column("document", JSONB, nullable=False),
     Column("report", Text, nullable=False),
     Index("validation_runs_of_model", "model_digest", "dataset_digest"),
+)
+
+validation_suites = Table(
+    "validation_suites",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("model_name", Text, nullable=False),
+    Column("model_version", Text, nullable=False),
+    Column("model_digest", Text, nullable=False),
+    Column("suite", Text, nullable=False),
+    Column("suite_digest", Text, nullable=False),
+    Column("dataset", Text, nullable=False),
+    Column("dataset_digest", Text, nullable=False),
+    Column("measured_at", MOMENT, nullable=False),
+    Column("passed", Boolean, nullable=False),
+    Column("document", JSONB, nullable=False),
+    Column("report", Text, nullable=False),
+    Index("validation_suites_of_model", "model_digest", "dataset_digest"),
 )
 
 validation_verdicts = Table(

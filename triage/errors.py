@@ -107,6 +107,10 @@ class StoreUnavailable(RetriableError):
     """The database did not answer."""
 
 
+class WorkerLost(RetriableError):
+    """A process that was answering ended before it had."""
+
+
 class ProviderAway(RetriableError):
     """The identity provider did not answer as one."""
 

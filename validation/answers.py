@@ -24,7 +24,10 @@ HeaderReader = Callable[[Path], InstanceHeader]
 """How the gateway reads the header of a DICOM file; handed in, because edges do not import one another."""
 
 PixelChange = Callable[[LabelledImage, NDArray[Any]], NDArray[Any]]
-"""What a suite makes of the stored pixels of an image, shape (rows, columns), before the model sees them."""
+"""What a suite makes of the stored pixels of an image, shape (rows, columns), before the model sees them.
+
+It travels to other processes, so it is a function of a module, or a `partial` of one.
+"""
 
 NOT_READABLE = (InvalidGeometry, UnsupportedPixels, UnreadableInstance)
 """What a live study would need attention for."""

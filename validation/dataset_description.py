@@ -1,5 +1,6 @@
 """What `dataset.toml` says: what the images show, which column is what, what a stored pixel stands for."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,10 @@ from triage.errors import InvalidDataset
 
 DESCRIPTION_FILE = "dataset.toml"
 MODALITIES = ("CT", "MR", "US", "DX")
+
+_OPEN_LICENCE = re.compile(r"CC0-1\.0|PDDL-1\.0|CC-BY(-NC)?(-SA)?-\d\.\d")
+"""By their SPDX names; those with ND allow no changed parts."""
+_REMARK = re.compile(r"\(.*?\)")
 
 Toml = object
 
@@ -44,7 +49,10 @@ class StoredValues:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """The whole of `dataset.toml`; `columns` is None for a folder of DICOM files, which needs none."""
+    """The whole of `dataset.toml`; `columns` is None for a folder of DICOM files, which needs none.
+
+    `may_show_images`: the licence allows that single images stand in a report.
+    """
 
     name: str
     modality: str
@@ -55,6 +63,7 @@ class Description:
     columns: Columns | None
     stored: StoredValues
     subgroups: tuple[str, ...]
+    may_show_images: bool = False
 
 
 def read_description(folder: Path, is_dicom: bool) -> Description:
@@ -82,7 +91,14 @@ def read_description(folder: Path, is_dicom: bool) -> Description:
         columns=None if is_dicom else _columns(columns, subgroups),
         stored=_stored_values(table.table("stored_values")),
         subgroups=subgroups,
+        may_show_images=table.truth("may_show_images", _allows_showing(table.text("licence", ""))),
     )
+
+
+def _allows_showing(licence: str) -> bool:
+    """Return whether every licence that is named is one that allows to show changed parts; in doubt it is not."""
+    named = [_REMARK.sub("", one).strip().replace(" ", "-") for one in licence.split(",")]
+    return all(_OPEN_LICENCE.fullmatch(one) for one in named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +126,12 @@ class _Table:
         if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
             raise self.wrong(key, "a number")
         return float(value)
+
+    def truth(self, key: str, absent: bool) -> bool:
+        value = self.values.get(key, absent)
+        if not isinstance(value, bool):
+            raise self.wrong(key, "true or false")
+        return value
 
     def table(self, key: str) -> "_Table":
         value = self.values.get(key, {})

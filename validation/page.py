@@ -10,12 +10,17 @@ table { border-collapse: collapse; width: 100%; } caption { text-align: left; co
 th, td { text-align: left; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid #ccc; vertical-align: top; }
 td { font-variant-numeric: tabular-nums; } code { overflow-wrap: anywhere; font-size: .85em; }
 .notice { border: 2px solid #1a1a1a; padding: .5rem .8rem; margin: 1rem 0; } p { margin: .4rem 0; }
-.whole { white-space: nowrap; }
+.whole { white-space: nowrap; } th small { font-weight: normal; }
 figure { margin: .8rem 0; } figcaption { color: #444; }
+h3 { font-size: 1rem; margin: 1rem 0 .3rem; }
+.examples { display: flex; flex-wrap: wrap; gap: 1rem; } .examples figure { width: 13rem; margin: 0; }
+.examples img { display: block; width: 100%; background: #000; }
+.examples figcaption { overflow-wrap: anywhere; font-size: .85em; }
 @page { size: A4; margin: 18mm 15mm; @bottom-right { content: counter(page) " of " counter(pages); font-size: 9pt; } }
 @media print { body { margin: 0; max-width: none; padding: 0; font-size: 9.5pt; }
   th, td { padding-right: .5rem; }
-  h2, caption { break-after: avoid; } table, tr, svg, figure { break-inside: avoid; } }
+  h2, caption { break-after: avoid; } table, tr, svg, figure { break-inside: avoid; }
+  table.long { break-inside: auto; } .examples figure { width: 9.6rem; } }
 """
 
 

@@ -23,7 +23,7 @@ def pdf_writer() -> WritePdf:
         raise PdfUnavailable(f"--pdf: WeasyPrint does not load ({missing}), needed Pango on this machine") from error
 
     def write(page: str, path: Path) -> None:
-        HTML(string=page, url_fetcher=URLFetcher(allowed_protocols=())).write_pdf(path, pdf_ua=True)
+        HTML(string=page, url_fetcher=URLFetcher(allowed_protocols=("data",))).write_pdf(path, pdf_ua=True)
 
     return write
 

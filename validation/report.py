@@ -8,6 +8,7 @@ import numpy as np
 
 from validation.assumed_geometry import missing_slices
 from validation.assumed_headers import geometry_of
+from validation.case_flow import case_flow
 from validation.discrimination import RocArea
 from validation.figures import Calibration, Figures, scored_images, scored_studies
 from validation.intervals import Estimate, Proportion
@@ -15,13 +16,13 @@ from validation.located import HIT_RULE, LocatedFigures
 from validation.page import html_page, table
 from validation.report_drawings import (
     calibration_drawing,
-    flow_drawing,
     forest_drawing,
     froc_drawing,
     interval_bar,
     roc_drawing,
 )
-from validation.result_document import METHOD, NO_BOXES, Measured, why_no_dice
+from validation.report_examples import examples
+from validation.result_document import METHOD, NO_BOXES, Measured, as_object, why_no_dice
 from validation.statistics.froc import RATES
 
 LISTED = 60
@@ -38,7 +39,7 @@ def report_html(measured: Measured) -> str:
     title = f"{measured.bundle.identity.name} {measured.bundle.identity.version} on {measured.dataset.description.name}"
     sections = (
         _notices(measured),
-        _flow(measured),
+        case_flow(as_object(measured)),
         _discrimination(measured),
         _calibration(measured.figures.calibration),
         _operating_points(measured),
@@ -46,6 +47,7 @@ def report_html(measured: Measured) -> str:
         _located(measured.located),
         _subgroups(measured.figures),
         _limits(measured),
+        examples(measured.answers, measured.dataset, measured.bundle.spec.active.threshold),
         _refused(measured),
         _what_was_measured(measured),
     )
@@ -82,26 +84,6 @@ def _discrimination(measured: Measured) -> str:
     curves = [one if 0 < one.truth.sum() < len(one.truth) else None
               for one in (scored_studies(measured.answers), scored_images(measured.answers))]  # fmt: skip
     return "<h2>Discrimination</h2>" + table(caption, ("AUC", "value", "", "of"), rows) + roc_drawing(*curves)
-
-
-def _flow(measured: Measured) -> str:
-    figures = measured.figures
-    active = next(at for at in measured.figures.at_points if at.active)
-    answered = figures.n_studies - figures.n_refused
-    unlabelled = measured.dataset.unlabelled_rows
-    boxes = (
-        (f"{figures.n_studies} labelled studies, {figures.n_positive_studies} positive", ""),
-        (
-            f"{answered} answered by the model",
-            f"{figures.n_refused} refused, {figures.n_refused_positive} positive",
-        ),
-        (
-            f"{active.tp + active.fp} flagged: {active.tp} positive, {active.fp} not",
-            f"{active.fn + active.tn} not flagged: {active.fn} positive, {active.tn} not",
-        ),
-    )
-    said = f"<p>Before that, {unlabelled} rows without a label were left out. {figures.n_patients} patients.</p>"
-    return "<h2>Flow of cases (STARD 2015 item 19, CLAIM 2020 item 33)</h2>" + flow_drawing(boxes) + said
 
 
 def _calibration(found: Calibration | None) -> str:

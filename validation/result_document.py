@@ -34,7 +34,10 @@ Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """All that a run found; `seconds` is wall time from reading the images to the findings, over all studies."""
+    """All that a run found.
+
+    `seconds` is time from reading the images to the findings, over all studies, shared among the workers.
+    """
 
     bundle: Bundle
     dataset: Dataset

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from models.bundle import Bundle
 from validation.labelled_images import Dataset
 
 DOCUMENTS = ("docs/training-log.json", "docs/figures.json")
@@ -41,6 +42,17 @@ def training_overlap(bundle_folder: Path, dataset: Dataset) -> TrainingOverlap:
         shared = {patient: int(folds[patient]) for patient in patients & folds.keys()}
         return TrainingOverlap(len(shared) > 0, len(shared), shared)
     return TrainingOverlap(False if records else None, 0)
+
+
+def unseen_by(bundle: Bundle, dataset: Dataset) -> Mapping[str, int]:
+    """Return, for each patient that the bundle was cross-validated on, which of its networks did not see the patient.
+
+    Empty where the bundle has no such networks. Patients are known as in `training_overlap`: by set and name, so those
+    of a set that `to_dicom` converted are.
+    """
+    if not bundle.spec.members:
+        return {}
+    return training_overlap(bundle.folder, dataset).folds
 
 
 def _record(path: Path) -> Mapping[str, object]:

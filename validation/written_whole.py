@@ -22,7 +22,7 @@ def written_whole(out: Path, is_earlier_result: Callable[[Path], bool]) -> Itera
     """
     # A link is followed, so that its target is replaced and the link stays.
     out = out.resolve()
-    _require_free(out, is_earlier_result)
+    require_free(out, is_earlier_result)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         unfinished = out.with_name(f".{out.name}.unfinished-{os.getpid()}")
@@ -31,13 +31,14 @@ def written_whole(out: Path, is_earlier_result: Callable[[Path], bool]) -> Itera
         raise InvalidDataset(f"{out}: {error.strerror}, needed a place to write to") from error
     try:
         yield unfinished
-        _require_free(out, is_earlier_result)
+        require_free(out, is_earlier_result)
         _put_in_place(unfinished, out)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _require_free(out: Path, is_earlier_result: Callable[[Path], bool]) -> None:
+def require_free(out: Path, is_earlier_result: Callable[[Path], bool]) -> None:
+    """Raise InvalidDataset when `out` is a file, or a folder with other things than an earlier result."""
     if not out.exists():
         return
     if not out.is_dir():

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 
-from models.evidence import EvidenceKind, MeasuredRun, ReachedVerdict
+from models.evidence import EvidenceKind, MeasuredRun, MeasuredSuite, ReachedVerdict
 from models.lifecycle import RegisteredModel
 from triage.audit import Actor, AuditEvent
 from triage.identifiers import StudyInstanceUid
@@ -81,16 +81,19 @@ class Streams(Protocol):
 
 
 class Evidence(Protocol):
-    """Validation runs and verdicts."""
+    """Validation runs, suites and verdicts."""
 
-    def runs(self, limit: int) -> Sequence[tuple[int, MeasuredRun]]:
-        """Return the newest runs with their numbers, newest first."""
+    def runs(self, limit: int, model_digest: str | None = None) -> Sequence[tuple[int, MeasuredRun]]:
+        """Return the newest runs, of all models or one, with their numbers, newest first."""
 
-    def verdicts(self, limit: int) -> Sequence[tuple[int, ReachedVerdict]]:
-        """Return the newest verdicts with their numbers, newest first."""
+    def suites(self, limit: int, model_digest: str | None = None) -> Sequence[tuple[int, MeasuredSuite]]:
+        """Return the newest suites, of all models or one, with their numbers, newest first."""
+
+    def verdicts(self, limit: int, model_digest: str | None = None) -> Sequence[tuple[int, ReachedVerdict]]:
+        """Return the newest verdicts, on all models or one, with their numbers, newest first."""
 
     def report(self, kind: EvidenceKind, number: int) -> str | None:
-        """Return the HTML page of one run or verdict, None where there is no such number."""
+        """Return the HTML page of one run, suite or verdict, None where there is no such number."""
 
 
 class Preferences(Protocol):

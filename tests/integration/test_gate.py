@@ -1,6 +1,7 @@
 """The gate as a person calls it: lock, compare, and what is refused."""
 
 import json
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -8,12 +9,14 @@ import pytest
 from deploy.cli import main
 from deploy.kept_evidence import opened_evidence, record_run
 from deploy.settings import read_settings
+from models.evidence import MeasuredSuite
 from models.registry import find_bundle
 from storage.audit import AuditTrail
 from tests.integration.test_validation_run import heads  # noqa: F401 (a fixture)
 from tests.measured_runs import PLAN, write_dataset, write_run
 from tests.model_files import write_version
 from triage.audit import AuditAction, verified
+from validation.gate.cases import read_run
 
 TRUTH = [n % 2 == 0 for n in range(80)]
 GOOD = [0.7 + n / 1000 if n % 2 == 0 else 0.3 - n / 1000 for n in range(80)]
@@ -123,6 +126,30 @@ def test_a_candidate_that_was_once_measured_before_the_lock_is_refused_though_it
     plan = write_plan(tmp_path, "too late")
     acuity("validate", "lock", plan)
     a, b = (write_run(tmp_path / name, data, GOOD, version) for name, version in (("a", "1.0.0"), ("b", "7.0.0")))
+
+    outcome = acuity("validate", "compare", a, b, "--data", data, "--plan", plan, "--out", tmp_path / "o")
+
+    assert outcome[0] == 2
+    assert "2026-01-01" in outcome[2]
+
+
+def test_a_candidate_that_a_suite_measured_before_the_lock_is_refused(acuity, data, tmp_path):
+    a, b = (write_run(tmp_path / name, data, GOOD, version) for name, version in (("a", "1.0.0"), ("b", "7.1.0")))
+    run = read_run(b)
+    suite = MeasuredSuite(
+        model=run.model,
+        suite="head",
+        suite_digest="a" * 64,
+        dataset="made",
+        dataset_digest=run.document["dataset_digest"],
+        measured_at=datetime(2026, 1, 1, tzinfo=UTC),
+        passed=True,
+        document={},
+    )
+    with opened_evidence(read_settings()) as rows:
+        rows.record_suite(suite, "")
+    plan = write_plan(tmp_path, "after the suite")
+    acuity("validate", "lock", plan)
 
     outcome = acuity("validate", "compare", a, b, "--data", data, "--plan", plan, "--out", tmp_path / "o")
 

@@ -11,6 +11,9 @@ import pytest
 from PIL import Image
 
 from deploy.cli import main
+from deploy.kept_evidence import opened_evidence
+from deploy.settings import read_settings
+from models.evidence import EvidenceKind
 from models.integrity import seal
 from models.registry import find_bundle
 
@@ -140,7 +143,16 @@ def network(looks_at: tuple[int, int], random: bool) -> onnx.ModelProto:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
 
 
-CENTRE, CORNER, ELSEWHERE = (12, 12), (0, 0), (20, 2)
+CENTRE, BESIDE, ASTRAY, CORNER, ELSEWHERE = (12, 12), (12, 13), (18, 12), (0, 0), (20, 2)
+PLAN = """
+name = "another place"
+modification = "Looks at another place of the image."
+acceptance = "Tells positives from negatives no worse."
+[[criteria]]
+name = "AUC not worse"
+measure = "auc"
+at_least = -0.2
+"""
 
 
 def write_set(folder: Path, square: bool = False, blind_device: bool = False, leak: bool = False) -> Path:
@@ -200,6 +212,13 @@ def test_a_sound_model_on_sound_data_passes_and_its_page_says_what_the_document_
     assert document["parts"]["probes"]["lesion_taken_away"]["ci95"][1] < 0
     assert document["parts"]["machine"]["determinism"]["largest_difference_again"] == 0
     assert "acuity: unaltered: 60 done" in told
+    with opened_evidence(read_settings()) as rows:
+        ((number, kept),) = rows.suites(9)
+        assert rows.report(EvidenceKind.SUITE, number) == page
+    assert (kept.suite, kept.passed, kept.document) == ("small", True, document)
+    assert (kept.model.name, kept.model.digest, kept.dataset_digest) == (
+        "tiny", document["bundle_digest"], document["dataset_digest"],
+    )  # fmt: skip
 
 
 def test_heavy_noise_costs_accuracy_and_the_curve_says_how_much(acuity, suite, tmp_path):
@@ -275,6 +294,27 @@ def test_a_planted_subgroup_failure_is_found_and_named(acuity, suite, tmp_path):
     assert (code, met(document)["subgroups"]) == (1, False)
     assert "device old: sensitivity 0." in said(document, "subgroups")
     assert "device new" not in said(document, "subgroups")
+
+
+@pytest.mark.timeout(240)
+def test_a_worse_version_is_refused_by_the_plan_and_its_criterion_is_named(acuity, tmp_path):
+    for name, looks_at in (("good", CENTRE), ("like", BESIDE), ("worse", ASTRAY)):
+        write_bundle(tmp_path / name, looks_at)
+    data, plan = write_set(tmp_path / "data"), tmp_path / "plan.toml"
+    plan.write_text(PLAN)
+    acuity("validate", "lock", plan)
+
+    def compared(name: str) -> tuple[int, dict, str]:
+        good, other = (tmp_path / one / "bundles/tiny" for one in ("good", name))
+        out = tmp_path / f"{name}-out"
+        return acuity("validate", "compare", good, other, "--data", data, "--plan", plan, "--out", out)
+
+    like, worse = compared("like"), compared("worse")
+
+    assert (like[0], like[1]["verdict"]) == (0, "Accepted")
+    assert (worse[0], worse[1]["verdict"]) == (1, "Refused")
+    assert 0.7 < worse[1]["criteria"][0]["b"] < 0.95  # still far better than chance
+    assert [one["name"] for one in worse[1]["criteria"] if not one["met"]] == ["AUC not worse"]
 
 
 @pytest.mark.parametrize(

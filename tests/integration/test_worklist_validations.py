@@ -1,14 +1,17 @@
-"""Runs and verdicts through the API, and what a browser lets their reports do."""
+"""Runs, suites and verdicts through the API, and what a browser lets their reports do."""
 
 from datetime import UTC, datetime
 
 import httpx
 import pytest
 
-from models.evidence import LockedPlan, MeasuredRun, ReachedVerdict
+from models.evidence import LockedPlan, MeasuredRun, MeasuredSuite, ReachedVerdict
+from models.lifecycle import Decision, ModelRecord
+from models.registry import Origin
 from storage.evidence import EvidenceRows
 from tests.browser.department import services_on
 from tests.browser.serving import running
+from tests.builders import HEAD_CT
 from tests.integration.test_worklist_api import QUICK, with_role
 from triage.audit import Actor, AuditAction, AuditEvent
 from triage.errors import PdfUnavailable
@@ -26,6 +29,13 @@ DOCUMENT = {
     "plan": {"name": "2 against 1"},
     "criteria": [{"name": "AUC", "subgroup": None, "met": True}, {"name": "rate", "subgroup": "sex: M", "met": False}],
 }
+SUITE = {
+    "device": "cpu",
+    "criteria": [
+        {"part": "gate", "figure": "n_findings", "at_least": None, "at_most": 0, "value": 1, "met": False},
+    ],
+    "findings": [{"part": "gate", "said": "gate: ct_ich: 4 of 5 refused, at least 90%"}],
+}
 
 
 @pytest.fixture
@@ -36,6 +46,8 @@ def services(engine):
         document = {"n_studies": 7, "study_auc": {"value": 0.9, "ci95": [0.8, 0.95]}}
         run = MeasuredRun(model, "made", "d" * 64, NOW, "e" * 64, document)
         rows.record_run(run, html_page(f"run {version}", "", ["<script>x</script>"]))
+    suite = MeasuredSuite(NEW, "head", "a" * 64, "made", "d" * 64, NOW, False, SUITE)
+    rows.record_suite(suite, html_page("suite", "", []))
     verdict = ReachedVerdict(NEW, OLD, "f" * 64, "d" * 64, False, True, "ann", NOW, DOCUMENT)
     rows.record_verdict(verdict, html_page("verdict", "", []), EVENT)
     return services_on(engine)
@@ -57,9 +69,28 @@ def test_the_newest_come_first_with_their_reports(client):
     (verdict,) = found["verdicts"]
     assert (verdict["verdict"], verdict["binding"], verdict["not_met"]) == ("Refused", True, ["rate sex: M"])
     assert verdict["criteria"] == DOCUMENT["criteria"]
+    (suite,) = found["suites"]
+    assert (suite["suite"], suite["passed"], suite["model"]["version"]) == ("head", False, "2.0.0")
+    assert (suite["criteria"], suite["findings"]) == (SUITE["criteria"], SUITE["findings"])
     assert "<h1>run 2</h1>" in client.get(found["runs"][0]["report"]).text
+    assert "<h1>suite</h1>" in client.get(suite["report"]).text
     assert "<h1>verdict</h1>" in client.get(verdict["report"]).text
     assert len(client.get("/api/v1/validations?limit=1").json()["runs"]) == 1
+
+
+def test_a_card_tells_what_was_measured_of_its_model_and_of_no_other(client, services, tmp_path):
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/README.md").write_text("# Card\n")
+    record = ModelRecord(NEW, "haemorrhage", "CC0", Origin.SHIPPED, str(tmp_path), (), HEAD_CT)
+    services.models.register([record], Decision("ann", services.clock.now(), ""))
+    (model,) = client.get("/api/v1/models", headers=with_role(services, Role.OPERATOR)).json()["models"]
+
+    card = client.get(f"/api/v1/models/{model['id']}/card", headers=with_role(services, Role.OPERATOR)).text
+
+    run = client.get("/api/v1/validations").json()["runs"][0]
+    assert card.startswith("# Card\n\n## Measured on this installation\n")
+    assert f"study AUC {run['study_auc']['value']:.3f} (0.800 to 0.950)" in card
+    assert [card.count(one) for one in ("- Run on", "- Suite", "- Compared with")] == [1, 1, 1]
 
 
 def test_a_report_may_use_its_own_style_and_nothing_else(client):

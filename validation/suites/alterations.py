@@ -3,6 +3,7 @@
 import hashlib
 import io
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -131,15 +132,18 @@ def alteration(kind: str, severity: float, seed: int, noise_at_full_dose: float)
     `noise_at_full_dose` in units of stored values.
     """
 
-    def change(image: LabelledImage, pixels: Pixels) -> Pixels:
-        scale = 255.0 if pixels.dtype == np.uint8 else float(max(1, pixels.max()))
-        name = hashlib.sha256(f"{kind} {severity} {seed} {image.sha256}".encode()).digest()
-        random = np.random.default_rng(int.from_bytes(name[:8]))
-        values = pixels.astype(np.float64) / scale
-        if kind == "noise":
-            altered = noise(values, severity, random, noise_at_full_dose / scale)
-        else:
-            altered = ALTERATIONS[kind](values, severity, random)
-        return np.clip(np.round(altered * scale), 0, scale).astype(pixels.dtype)
+    return partial(_altered, kind, severity, seed, noise_at_full_dose)
 
-    return change
+
+def _altered(
+    kind: str, severity: float, seed: int, noise_at_full_dose: float, image: LabelledImage, pixels: Pixels
+) -> Pixels:
+    scale = 255.0 if pixels.dtype == np.uint8 else float(max(1, pixels.max()))
+    name = hashlib.sha256(f"{kind} {severity} {seed} {image.sha256}".encode()).digest()
+    random = np.random.default_rng(int.from_bytes(name[:8]))
+    values = pixels.astype(np.float64) / scale
+    if kind == "noise":
+        altered = noise(values, severity, random, noise_at_full_dose / scale)
+    else:
+        altered = ALTERATIONS[kind](values, severity, random)
+    return np.clip(np.round(altered * scale), 0, scale).astype(pixels.dtype)

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from validation.answers import PixelChange
+from validation.asking import Asker
 from validation.datasets import load_dataset
-from validation.labelled_images import Dataset, LabelledStudy
+from validation.labelled_images import Dataset, LabelledImage, LabelledStudy
 from validation.result_document import Json
-from validation.suites.asking import Asker, subset
+from validation.suites.chosen_cases import subset
 from validation.suites.part_result import PartResult, rounded
 from validation.suites.suite_file import Gate, GateSet
 
@@ -79,13 +80,17 @@ def _questions(asker: Asker, plan: Gate, beside: Path, seed: int) -> Iterator[_Q
         yield _Question(_name(one), other, studies, None)
     if not own.is_dicom:
         studies = subset(own, SYNTHETIC_STUDIES, SYNTHETIC_STUDIES, seed)[:SYNTHETIC_STUDIES]
-        yield _Question("images of one value", own, studies, lambda _, pixels: np.full_like(pixels, 128))
-        yield _Question("images of noise", own, studies, lambda _, pixels: _noise(pixels))
+        yield _Question("images of one value", own, studies, _one_value)
+        yield _Question("images of noise", own, studies, _noise)
 
 
 def _name(one: GateSet) -> str:
     return f"{one.data} with the headers of the main set" if one.disguised else one.data
 
 
-def _noise(pixels: NDArray[Any]) -> NDArray[Any]:
+def _one_value(_image: LabelledImage, pixels: NDArray[Any]) -> NDArray[Any]:
+    return np.full_like(pixels, 128)
+
+
+def _noise(_image: LabelledImage, pixels: NDArray[Any]) -> NDArray[Any]:
     return np.random.default_rng(pixels.size).integers(0, 256, pixels.shape).astype(pixels.dtype)

@@ -13,11 +13,13 @@ from inference.onnx_runtime import BATCH_IMAGES, CUDA, open_onnx
 from inference.preprocess import prepare
 from inference.quality import assess
 from inference.runtime import Outputs, ProviderPolicy, Runtime
+from validation.answering import Subject
 from validation.answers import NOT_READABLE, assumed_studies
+from validation.asking import Asker, Progress
 from validation.discrimination import roc_area
 from validation.labelled_images import LabelledStudy
 from validation.result_document import Json, area_object
-from validation.suites.asking import Asker, Progress, Subject, cases_of, common_cases, subset
+from validation.suites.chosen_cases import cases_of, common_cases, subset
 from validation.suites.part_result import PartResult, rounded
 from validation.suites.suite_file import Machine
 

@@ -1,17 +1,19 @@
 """Whether the model, or anybody, can answer without the lesion: shortcuts in the data and in the network."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, stats
 
+from validation.asking import Asked, Asker
 from validation.discrimination import RocArea, roc_area
 from validation.labelled_images import Dataset, LabelledImage
 from validation.outlines import read_mask
 from validation.result_document import Json, area_object
 from validation.statistics.scored_cases import ScoredCases
-from validation.suites.asking import Asked, Asker, cases_of, common_cases, subset
+from validation.suites.chosen_cases import cases_of, common_cases, subset
 from validation.suites.part_result import PartResult, limits, rounded
 from validation.suites.shortcuts import baselines
 from validation.suites.suite_file import Probes
@@ -35,7 +37,7 @@ def probes(asker: Asker, plan: Probes, seed: int) -> PartResult:
     }
     studies = subset(dataset, plan.positive, plan.negative, seed)
     unaltered = asker.ask("unaltered", studies)
-    framed = asker.ask(f"frame only {plan.frame}", studies, lambda _, pixels: _frame_only(pixels, plan.frame))
+    framed = asker.ask(f"frame only {plan.frame}", studies, partial(_frame_only, plan.frame))
     cases = cases_of(framed.answers, unit)
     area = roc_area(cases.truth.tolist(), cases.scores.tolist(), cases.clusters)
     named["model_frame_only"] = ("the model answers from the frame alone", area)
@@ -46,7 +48,7 @@ def probes(asker: Asker, plan: Probes, seed: int) -> PartResult:
         if name != "baseline_thumbnail" and _surely_above(one, plan.max_auc):
             findings.append(f"shortcut: {said}: AUC {one.estimate.value:.3f}, surely above {plan.max_auc}")
     if dataset.description.columns is not None and dataset.description.columns.mask is not None:
-        without = asker.ask("lesion taken away", studies, lambda image, pixels: _without(image, pixels, dataset))
+        without = asker.ask("lesion taken away", studies, partial(_without, dataset))
         figures["lesion_taken_away"], no_fall = _fall(unaltered, without, unit)
         findings += [no_fall] if no_fall else []
     return PartResult(figures, tuple(findings))
@@ -57,14 +59,14 @@ def _surely_above(area: RocArea, limit: float) -> bool:
     return interval is not None and interval[0] > limit
 
 
-def _frame_only(pixels: NDArray[Any], frame: float) -> NDArray[Any]:
+def _frame_only(frame: float, _image: LabelledImage, pixels: NDArray[Any]) -> NDArray[Any]:
     rows, columns = (round(size * frame) for size in pixels.shape)
     kept = pixels.copy()
     kept[rows : pixels.shape[0] - rows, columns : pixels.shape[1] - columns] = int(np.median(pixels))
     return kept
 
 
-def _without(image: LabelledImage, pixels: NDArray[Any], dataset: Dataset) -> NDArray[Any]:
+def _without(dataset: Dataset, image: LabelledImage, pixels: NDArray[Any]) -> NDArray[Any]:
     columns = dataset.description.columns
     name = image.row.get(columns.mask, "") if columns is not None and columns.mask is not None else ""
     lesion = read_mask(dataset, name) if name else np.zeros(pixels.shape, dtype=np.bool_)

@@ -2,12 +2,13 @@
 
 import numpy as np
 
+from validation.asking import Asked, Asker
 from validation.discrimination import roc_area
 from validation.result_document import Json, area_object
 from validation.statistics.comparison import paired_difference
 from validation.statistics.scored_cases import ScoredCases
 from validation.suites.alterations import KINDS, ORIENTATION, alteration
-from validation.suites.asking import Asked, Asker, cases_of, common_cases, subset
+from validation.suites.chosen_cases import cases_of, common_cases, subset
 from validation.suites.part_result import PartResult, difference_object, rounded
 from validation.suites.suite_file import Robustness
 

@@ -8,22 +8,23 @@ from pathlib import Path
 from typing import TypeVar
 
 from triage.errors import InvalidDataset
+from validation.answering import Subject
 from validation.answers import HeaderReader
+from validation.asking import Asked, Asker, Progress
 from validation.datasets import load_dataset
+from validation.environment import environment_of
 from validation.labelled_images import Dataset
 from validation.leakage import leaks_between_parts, leaks_between_patients, leaks_between_sets, sides_of
+from validation.report_examples import examples
 from validation.result_document import Json, as_object, write_predictions
 from validation.reuse_ledger import Use, record_use, uses_of
 from validation.run import (
     POLICIES,
     PREDICTIONS_FILE,
     ValidationRequest,
-    environment_of,
     measured_of,
     require_modality,
-    unseen_by,
 )
-from validation.suites.asking import Asked, Asker, Progress, Subject
 from validation.suites.criteria import judged
 from validation.suites.gate import gate
 from validation.suites.machine import machine
@@ -33,15 +34,17 @@ from validation.suites.robustness import robustness
 from validation.suites.subgroups import subgroups
 from validation.suites.suite_file import Leakage, Suite
 from validation.suites.suite_report import suite_html
-from validation.training_overlap import training_overlap
+from validation.training_overlap import training_overlap, unseen_by
 
 Plan = TypeVar("Plan")
 
-RESULT_FILE, REPORT_FILE, ANSWERS, PARTS = "suite.json", "suite.html", "answers", "parts"
+RESULT_FILE, REPORT_FILE, PDF_FILE = "suite.json", "suite.html", "suite.pdf"
+ANSWERS, PARTS = "answers", "parts"
 NEEDS_IMAGES = ("robustness", "probes")
 WRITTEN = {
     RESULT_FILE,
     REPORT_FILE,
+    PDF_FILE,
     PREDICTIONS_FILE,
     ANSWERS,
     PARTS,
@@ -95,11 +98,12 @@ class _SuiteRun:
         self._request, self._dataset, self._progress = request, dataset, progress
         measured = request.measured
         self._subject = Subject(measured.bundle, dataset, header_of, POLICIES[measured.device], measured.threads)
-        self._asker = Asker(self._subject, measured.out / ANSWERS, progress)
+        self._asker = Asker(self._subject, measured.out / ANSWERS, progress, measured.workers)
 
     def run(self) -> dict[str, Json]:
         request, measured = self._request, self._request.measured
-        parts = {name: self._part(name) for name in request.suite.parts}
+        with self._asker:
+            parts = {name: self._part(name) for name in request.suite.parts}
         criteria = judged(request.suite.criteria, parts)
         passed = all(one["met"] is True for one in criteria)
         use = Use(
@@ -128,9 +132,12 @@ class _SuiteRun:
             "test_set_uses": asdict(uses_of(request.ledger, self._dataset.digest)),
             "n_answers_kept": self._asker.n_kept,
             "measured_at": use.at,
-            "environment": environment_of(measured.threads, measured.device),
+            "environment": environment_of(measured.threads, measured.workers, measured.device),
         }
-        _write(measured.out / REPORT_FILE, suite_html(document))
+        page = suite_html(document, self._examples())
+        _write(measured.out / REPORT_FILE, page)
+        if measured.write_pdf is not None:
+            measured.write_pdf(page, measured.out / PDF_FILE)
         _write(measured.out / RESULT_FILE, json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
         return document
 
@@ -187,6 +194,12 @@ class _SuiteRun:
         document = as_object(measured)
         # These two say when and where it was measured; the document of the suite says it for all parts.
         return PartResult({key: document[key] for key in document if key not in ("measured_at", "environment")})
+
+    def _examples(self) -> str:
+        if self._request.suite.standalone is None:
+            return ""
+        threshold = self._request.measured.bundle.spec.active.threshold
+        return examples(self._all().answers, self._dataset, threshold)
 
     def _leakage(self, plan: Leakage) -> PartResult:
         dataset, bundle = self._dataset, self._request.measured.bundle

@@ -7,13 +7,15 @@ from math import asin, sqrt
 import numpy as np
 from scipy import stats
 
+from validation.answering import Subject
 from validation.answers import StudyAnswer
+from validation.asking import Asked
 from validation.intervals import effective_cases
 from validation.result_document import Json
 from validation.statistics.comparison import unpaired_difference
 from validation.statistics.multiplicity import holm
 from validation.statistics.scored_cases import ScoredCases
-from validation.suites.asking import Asked, Subject, cases_of
+from validation.suites.chosen_cases import cases_of
 from validation.suites.part_result import PartResult, rounded
 from validation.suites.suite_file import Subgroups
 

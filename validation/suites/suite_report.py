@@ -4,22 +4,31 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from validation.case_flow import case_flow
 from validation.page import STYLE
 from validation.report import NOTICE
 
 Document = Mapping[str, Any]
 """What `suite.json` says; read here and nowhere else, so that page and file cannot differ."""
 
-CURVE_WIDTH, CURVE_HEIGHT = 220, 90
+CURVE_WIDTH, CURVE_HEIGHT = 130, 40
+FIGURES = {
+    "n_findings": "number of findings",
+    "study_auc.ci95.0": "AUC per study, lower limit",
+    "image_auc.ci95.0": "AUC per image, lower limit",
+}
+"""What the figures of most criteria are called; others keep their path in the document."""
 
 
-def suite_html(document: Document) -> str:
-    """Return the page."""
+def suite_html(document: Document, examples: str = "") -> str:
+    """Return the page; `examples` is the section of `report_examples`, for a suite that measures the whole set."""
     title = f"{document['suite']}: {document['bundle']} {document['bundle_version']} on {document['dataset']}"
     parts = document["parts"]
     drawn = {"standalone": _standalone, "subgroups": _subgroups, "robustness": _robustness, "probes": _probes,
              "machine": _machine, "gate": _gate, "leakage": _leakage}  # fmt: skip
-    sections = [_verdict(document), *(_part(name, parts[name], drawn[name]) for name in parts), _environment(document)]
+    flow = case_flow(parts["standalone"]) if "standalone" in parts else ""
+    drawn_parts = (_part(name, parts[name], drawn[name]) for name in parts)
+    sections = [_verdict(document), flow, *drawn_parts, examples, _environment(document)]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
@@ -31,7 +40,13 @@ def suite_html(document: Document) -> str:
 
 def _verdict(document: Document) -> str:
     rows = [
-        [_text(one["part"]), _text(one["figure"]), _limit(one), _text(one["value"]), "met" if one["met"] else "NOT MET"]
+        [
+            _text(one["part"]),
+            _text(FIGURES.get(one["figure"], one["figure"])),
+            _limit(one),
+            _text(one["value"]),
+            "met" if one["met"] else "NOT MET",
+        ]
         for one in document["criteria"]
     ]
     findings = "".join(f"<li>{escape(one['said'])}</li>" for one in document["findings"])
@@ -40,8 +55,9 @@ def _verdict(document: Document) -> str:
         f"<h2>{'Passed' if document['passed'] else 'Failed'}</h2>"
         + _table("Acceptance criteria", ("part", "figure", "limit", "found", ""), rows)
         + (f"<h2>Findings</h2><ul>{findings}</ul>" if findings else "<p>No findings.</p>")
-        + f"<p>This test set has taken part in {uses['decisions']} decisions here, on {uses['bundles']} bundle "
-        f"versions by {uses['plans']} plans, this one included. Each use makes the next figure less independent.</p>"
+        + f"<p>Decisions that this test set has taken part in here: {uses['decisions']} (bundle versions: "
+        f"{uses['bundles']}, plans: {uses['plans']}), this one included. Each use makes the next figure less "
+        "independent.</p>"
     )
 
 
@@ -52,11 +68,20 @@ def _part(name: str, part: Document, drawn: Any) -> str:
 
 
 def _standalone(part: Document) -> str:
-    rows = [["AUC per study", _figure(part["study_auc"])], ["AUC per image", _figure(part["image_auc"])]]
+    reasons = part["not_measured"]
+    rows = [
+        [f"AUC per {unit}", _figure(part[f"{unit}_auc"]) if part[f"{unit}_auc"] else escape(reasons[f"{unit}_auc"])]
+        for unit in ("study", "image")
+    ]
     for point in part["operating_points"]:
         for figure in ("sensitivity", "specificity", "ppv", "npv"):
-            rows.append([f"{escape(point['name'])} ({point['threshold']:.3f}): {figure}", _figure(point[figure])])
-    rows.append(["Dice, mean", _text(part["dice"]["mean"] if part["dice"] else None)])
+            if point[figure] is not None:
+                rows.append([f"{escape(point['name'])} ({point['threshold']:.3f}): {figure}", _figure(point[figure])])
+    if part["dice"]:
+        rows.append([f"Dice per {part['dice']['per']}, mean", f"{part['dice']['mean']:.3f}, n {part['dice']['n']}"])
+    if part["froc"] and part["froc"]["cpm"] is not None:
+        froc = part["froc"]
+        rows.append(["mean sensitivity of FROC (CPM)", f"{froc['cpm']:.3f} ({_interval(froc['ci95_cpm'])})"])
     refused = f"{part['n_refused']} of {part['n_studies']} studies, {part['n_refused_positive']} of them positive"
     rows.append(["refused", refused])
     return _table("With 95 % intervals, clustered by patient", ("figure", "value"), rows)
@@ -77,18 +102,27 @@ def _subgroups(part: Document) -> str:
 
 
 def _robustness(part: Document) -> str:
-    rows = []
-    for kind, points in part["curves"].items():
-        for number, point in enumerate(points):
-            name = f"{escape(kind)} ({escape(part['units_of_severity'][kind])})" if number == 0 else ""
-            flags = f"{point['flags_lost']} lost, {point['flags_new']} new"
-            rows.append([name, _text(point["severity"]), _text(point["auc"]), _difference(point),
-                         _text(point["n_refused"]), flags, _curve(points) if number == 0 else ""])  # fmt: skip
-    return f"<p>Unaltered: AUC {_figure(part['unaltered_auc'])}, per {part['unit']}.</p>" + _table(
+    body = "".join(_curve_rows(kind, part["units_of_severity"][kind], one) for kind, one in part["curves"].items())
+    return f"<p>Unaltered: AUC {_figure(part['unaltered_auc'])}, per {part['unit']}.</p>" + _framed(
         "The same cases with and without; differences with 95 % intervals, not adjusted",
-        ("alteration", "severity", "AUC", "difference", "refused", "flags", "AUC by severity, 0.5 to 1"),
-        rows,
+        ("alteration", "severity", "AUC", "difference", "refused", "flags lost, new", "AUC, 0.5 to 1"),
+        body,
+        "long",
     )
+
+
+def _curve_rows(kind: str, unit: str, points: Sequence[Document]) -> str:
+    """Return the rows of one kind, whose name and curve stand beside all of them."""
+    whole = f'rowspan="{len(points)}"'
+    first = f'<th scope="rowgroup" {whole}>{escape(kind)}<br><small>{escape(unit)}</small></th>'
+    last = f"<td {whole}>{_curve(points)}</td>"
+    rows = []
+    for number, point in enumerate(points):
+        cells = (_text(point["severity"]), _text(point["auc"]), f'<span class="whole">{_difference(point)}</span>',
+                 _text(point["n_refused"]), f"{point['flags_lost']}, {point['flags_new']}")  # fmt: skip
+        middle = "".join(f"<td>{cell}</td>" for cell in cells)
+        rows.append(f"<tr>{first}{middle}{last}</tr>\n" if number == 0 else f"<tr>{middle}</tr>\n")
+    return "".join(rows)
 
 
 def _curve(points: Sequence[Document]) -> str:
@@ -170,7 +204,10 @@ def _environment(document: Document) -> str:
         ["bundle digest", f"<code>{document['bundle_digest']}</code>"],
         ["data set digest", f"<code>{document['dataset_digest']}</code>"],
         ["device", _text(document["device"])],
-        ["environment", escape(", ".join(f"{name} {value}" for name, value in document["environment"].items()))],
+        [
+            "environment",
+            escape(", ".join(f"{name} {value}" for name, value in document["environment"].items() if value)),
+        ],
     ]
     return "<h2>What was measured</h2>" + _table("SHA-256 digests", ("", ""), rows)
 
@@ -200,6 +237,14 @@ def _text(value: Any) -> str:
 
 def _table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a table; the cells are HTML already."""
+    return _framed(
+        caption, columns, "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>\n" for row in rows)
+    )
+
+
+def _framed(caption: str, columns: Sequence[str], body: str, kind: str = "") -> str:
     head = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
-    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>\n" for row in rows)
-    return f"<table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>\n"
+    return (
+        f'<table class="{kind}"><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table>\n"
+    )

@@ -11,6 +11,7 @@ from fastapi import Path as InPath
 from fastapi.responses import PlainTextResponse
 
 from models.lifecycle import RegisteredModel
+from models.measured_here import with_measured
 from worklist.access import may
 from worklist.administration import (
     DiskView,
@@ -63,13 +64,13 @@ def models(request: Request, _identity: Operator) -> ModelsView:
 
 @router.get("/models/{model_id}/card", response_class=PlainTextResponse)
 def card(request: Request, _identity: Operator, model_id: int) -> str:
-    """Return a model's card as its author wrote it (Markdown); 404 where there is no such model or no card."""
+    """Return a model's card (Markdown) and what was measured of it here; 404 where there is no such model or no card."""
     return _card(request, lambda one: one.id == model_id)
 
 
 @router.get("/cards/{digest}", response_class=PlainTextResponse)
 def card_of_digest(request: Request, _identity: Looker, digest: Digest) -> str:
-    """Return the card of the model that a finding names, for those who read; 404 as above."""
+    """Return the card of the model that a finding names, for those who read; as above."""
     return _card(request, lambda one: one.record.identity.digest == digest)
 
 
@@ -78,7 +79,8 @@ def _card(request: Request, is_wanted: Callable[[RegisteredModel], bool]) -> str
     for one in services.models.all():
         path = Path(one.record.folder) / "docs" / "README.md"
         if is_wanted(one) and path.is_file():
-            return path.read_text(encoding="utf-8", errors="replace")
+            card, digest = path.read_text(encoding="utf-8", errors="replace"), one.record.identity.digest
+            return with_measured(card, services.evidence, digest)
     raise HTTPException(status.HTTP_404_NOT_FOUND, "no such model, or its bundle holds no card")
 
 

@@ -1,4 +1,4 @@
-"""Validation runs and verdicts with their reports, for those who decide about models."""
+"""Validation runs, suites and verdicts with their reports, for those who decide about models."""
 
 import base64
 import hashlib
@@ -10,7 +10,7 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response, Security
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel
 
-from models.evidence import EvidenceKind, MeasuredRun, ReachedVerdict
+from models.evidence import EvidenceKind, MeasuredRun, MeasuredSuite, ReachedVerdict
 from triage.errors import PdfUnavailable
 from triage.findings import ModelIdentity
 from worklist.access import may
@@ -48,6 +48,23 @@ class RunView(BaseModel):
     report: str
 
 
+class SuiteView(BaseModel):
+    """One suite; `criteria` with the values found and `findings` in words are those of its document."""
+
+    number: int
+    suite: str
+    suite_digest: str
+    passed: bool
+    model: ModelView
+    dataset: str
+    dataset_digest: str
+    measured_at: datetime
+    device: str
+    criteria: list[dict[str, Any]]
+    findings: list[dict[str, str]]
+    report: str
+
+
 class VerdictView(BaseModel):
     """One verdict; only one that is `binding` opens the gate. `criteria` are those of its document."""
 
@@ -68,18 +85,20 @@ class VerdictView(BaseModel):
 
 
 class ValidationsView(BaseModel):
-    """Runs and verdicts, the newest first."""
+    """Runs, suites and verdicts, the newest first."""
 
     runs: list[RunView]
+    suites: list[SuiteView]
     verdicts: list[VerdictView]
 
 
 @router.get("")
 def validations(request: Request, limit: Annotated[int, Query(ge=1, le=1000)] = 200) -> ValidationsView:
-    """Return the newest runs and the newest verdicts."""
+    """Return the newest runs, suites and verdicts."""
     services: WorklistServices = request.app.state.services
     return ValidationsView(
         runs=[_run_view(number, run) for number, run in services.evidence.runs(limit)],
+        suites=[_suite_view(number, suite) for number, suite in services.evidence.suites(limit)],
         verdicts=[_verdict_view(number, verdict) for number, verdict in services.evidence.verdicts(limit)],
     )
 
@@ -107,11 +126,12 @@ def printed(request: Request, kind: EvidenceKind, number: int) -> Response:
 
 
 def policy_of(page: str) -> str:
-    """Return the policy that allows the page's own style sheets, by their SHA-256, and nothing else."""
+    """Return the policy that allows the page's own style sheets, by their SHA-256, and the pictures that it holds."""
     digests = (base64.b64encode(hashlib.sha256(one.encode()).digest()).decode() for one in _STYLE.findall(page))
     styles = " ".join(f"'sha256-{one}'" for one in digests) or "'none'"
     return (
-        f"default-src 'none'; style-src {styles}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
+        f"default-src 'none'; style-src {styles}; img-src data:; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'; sandbox"
     )
 
 
@@ -141,6 +161,23 @@ def _run_view(number: int, run: MeasuredRun) -> RunView:
         study_auc=run.document.get("study_auc"),
         operating_points=run.document.get("operating_points", []),
         report=f"{_PREFIX}/{EvidenceKind.RUN.value}/{number}/report",
+    )
+
+
+def _suite_view(number: int, suite: MeasuredSuite) -> SuiteView:
+    return SuiteView(
+        number=number,
+        suite=suite.suite,
+        suite_digest=suite.suite_digest,
+        passed=suite.passed,
+        model=_model_view(suite.model),
+        dataset=suite.dataset,
+        dataset_digest=suite.dataset_digest,
+        measured_at=suite.measured_at,
+        device=suite.document["device"],
+        criteria=suite.document["criteria"],
+        findings=suite.document["findings"],
+        report=f"{_PREFIX}/{EvidenceKind.SUITE.value}/{number}/report",
     )
 
 

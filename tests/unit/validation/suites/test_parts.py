@@ -8,7 +8,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from tests.unit.validation.test_figures import a_study, answered
-from validation.suites.asking import cases_of
+from validation.suites.chosen_cases import cases_of
 from validation.suites.criteria import judged
 from validation.suites.shortcuts import FOLDS, PENALTY, out_of_fold
 from validation.suites.suite_file import SHIPPED, Criterion, read_suite

@@ -8,7 +8,9 @@ import { useNow } from "../clock";
 import { DoneIcon, FailedIcon, WaitIcon } from "../icons";
 import { capitalised, clockTime, decimal } from "../words";
 import { words } from "../words/language";
-import { fetchValidations, type Criterion, type Figure, type Model, type Run, type Verdict } from "./validationApi";
+import { modelWords, ReportLink } from "./ReportLink";
+import { Suites } from "./Suites";
+import { fetchValidations, type Criterion, type Figure, type Run, type Verdict } from "./validationApi";
 import "./validation.css";
 
 export default function ValidationPage(): ReactNode {
@@ -30,6 +32,7 @@ export default function ValidationPage(): ReactNode {
               <VerdictCard key={one.number} verdict={one} />
             ))}
           </section>
+          <Suites suites={found.data.suites} />
           <Runs runs={found.data.runs} />
         </>
       )}
@@ -156,23 +159,6 @@ function FigureWords({ figure }: { figure: Figure | null }): ReactNode {
       <strong>{decimal(figure.value, 3)}</strong> <span className="muted">{intervalWords(figure.ci95)}</span>
     </>
   );
-}
-
-function ReportLink({ address, of }: { address: string; of: string }): ReactNode {
-  return (
-    <span className="reports">
-      <a className="button" href={address} target="_blank" rel="noopener" aria-label={words.validation.reportOf(of)}>
-        {words.validation.report}
-      </a>
-      <a className="button" href={`${address}.pdf`} target="_blank" rel="noopener" aria-label={words.validation.reportPdf(of)}>
-        PDF
-      </a>
-    </span>
-  );
-}
-
-function modelWords(model: Model): string {
-  return `${model.name} ${model.version}`;
 }
 
 function intervalWords(ci95: [number, number] | null): string {

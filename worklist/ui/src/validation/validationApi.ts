@@ -43,6 +43,30 @@ export interface Criterion {
   needed?: number;
 }
 
+export interface SuiteCriterion {
+  part: string;
+  figure: string;
+  at_least: number | null;
+  at_most: number | null;
+  value: number | null;
+  met: boolean;
+}
+
+export interface Suite {
+  number: number;
+  suite: string;
+  suite_digest: string;
+  passed: boolean;
+  model: Model;
+  dataset: string;
+  dataset_digest: string;
+  measured_at: string;
+  device: string;
+  criteria: SuiteCriterion[];
+  findings: { part: string; said: string }[];
+  report: string;
+}
+
 export interface Verdict {
   number: number;
   verdict: string;
@@ -59,6 +83,6 @@ export interface Verdict {
   report: string;
 }
 
-export function fetchValidations(signal: AbortSignal): Promise<{ runs: Run[]; verdicts: Verdict[] }> {
+export function fetchValidations(signal: AbortSignal): Promise<{ runs: Run[]; suites: Suite[]; verdicts: Verdict[] }> {
   return ask("/api/v1/validations", { signal });
 }
