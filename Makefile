@@ -22,7 +22,7 @@ check: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	bash tests/install_peers.sh
-	$(BIN)/python -m tests.bench $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench $(ARGS)
 
 fuzz: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.fuzz receive --inputs 200000 --seed 2026 $(ARGS)

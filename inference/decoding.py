@@ -4,6 +4,7 @@ import struct
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import gdcm  # type: ignore[import-untyped]
@@ -14,6 +15,8 @@ from pydicom.errors import BytesLengthException
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import (
     JPEG2000,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
     JPEGExtended12Bit,
@@ -24,6 +27,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from inference.attributes import attribute
 from triage.errors import UnsupportedPixels
 
 SPECTRAL_SELECTION = "1.2.840.10008.1.2.4.53"
@@ -44,6 +48,9 @@ PLUGINS: Mapping[str, str] = {
     RLELossless: "pydicom",
 }
 """One decoder for each transfer syntax, so that the same bytes give the same pixels on every installation."""
+
+NATIVE_KINDS: Mapping[tuple[int, int], str] = {(8, 0): "<u1", (8, 1): "<i1", (16, 0): "<u2", (16, 1): "<i2"}
+"""Bits Allocated and Pixel Representation as numpy says it."""
 
 AS_THEY_CAME: dict[str, Any] = {"correct_unused_bits": False}
 """pydicom clears the bits above Bits Stored as if High Bit were always the next lower one; we do it ourselves."""
@@ -97,6 +104,8 @@ def decoded(dataset: FileDataset) -> DecodedPixels:
     try:
         if _has_twelve_bits(dataset) or syntax in (SPECTRAL_SELECTION, FULL_PROGRESSION):
             return DecodedPixels(_read_by_gdcm(dataset), str(dataset.PhotometricInterpretation))
+        if (plain := _plainly_stored(dataset)) is not None:
+            return plain
         plugin = PLUGINS.get(syntax, "")
         array, properties = get_decoder(syntax).as_array(dataset, decoding_plugin=plugin, **AS_THEY_CAME)
         frames = array if int(properties["number_of_frames"]) > 1 else array[np.newaxis]
@@ -109,6 +118,28 @@ def gist(error: Exception) -> str:
     """Return the first lines of a decoder's message, which otherwise runs over many."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return " ".join(lines[:2])[:200] or type(error).__name__
+
+
+def _plainly_stored(dataset: FileDataset) -> DecodedPixels | None:
+    """Return grey pixels that stand in the file as they are, None where pydicom must have a closer look.
+
+    pydicom takes 0.3 ms to find out that there is nothing to decode, a quarter of what reading a CT slice cost.
+    """
+    if dataset.file_meta.TransferSyntaxUID not in (ExplicitVRLittleEndian, ImplicitVRLittleEndian):
+        return None
+    bits, stored, sign = (attribute(dataset, name) for name in ("BitsAllocated", "BitsStored", "PixelRepresentation"))
+    photometric, samples = (attribute(dataset, name) for name in ("PhotometricInterpretation", "SamplesPerPixel"))
+    shape = tuple(attribute(dataset, name, 1) for name in ("NumberOfFrames", "Rows", "Columns"))
+    content = dataset.get("PixelData")
+    if not all(isinstance(size, int) and size > 0 for size in (bits, stored, *shape)) or not isinstance(content, bytes):
+        return None
+    pixels, kind = prod(shape), NATIVE_KINDS.get((bits, sign))
+    if kind is None or stored > bits or samples != 1 or photometric not in ("MONOCHROME1", "MONOCHROME2"):
+        return None
+    # Data of an odd length are followed by one byte that says nothing.
+    if len(content) != (pixels * bits // 8 + 1) // 2 * 2:
+        return None
+    return DecodedPixels(np.frombuffer(content, kind, pixels).reshape(shape), photometric)
 
 
 def _has_twelve_bits(dataset: FileDataset) -> bool:

@@ -9,6 +9,7 @@ from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut
 from pydicom.uid import CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage, RLELossless
 
+from inference.attributes import attribute
 from inference.decoding import PARSING_FAILURES, DecodedPixels, gist
 from inference.slice_planes import functional_group, numbers
 from models.triage_spec import Unit
@@ -72,7 +73,7 @@ def frame_pixels(dataset: Dataset, pixels: DecodedPixels) -> tuple[FramePixels, 
 def _grey_frame(array: NDArray[Any], dataset: Dataset, index: int, inverted: bool) -> FramePixels:
     stored = _without_unused_bits(array, dataset) if array.dtype.kind in "iu" else array
     scale = _scale_of(dataset, index)
-    unit: Unit = "HU" if scale and scale.name == "HU" and dataset.SOPClassUID in CT_CLASSES else "stored"
+    unit: Unit = "HU" if scale and scale.name == "HU" and attribute(dataset, "SOPClassUID") in CT_CLASSES else "stored"
     if "ModalityLUTSequence" in dataset:
         values, (low, high) = _looked_up(stored, dataset)
     else:
@@ -98,10 +99,10 @@ def _without_unused_bits(array: NDArray[Any], dataset: Dataset) -> NDArray[Any]:
     the lowest bits, wherever High Bit says that it was.
     """
     width = 8 * array.dtype.itemsize
-    bits_stored = min(int(dataset.BitsStored), width)
+    bits_stored = min(int(attribute(dataset, "BitsStored")), width)
     syntax = dataset.file_meta.TransferSyntaxUID
     lowest_bits = syntax.is_encapsulated and syntax != RLELossless
-    high_bit = bits_stored - 1 if lowest_bits else min(int(dataset.get("HighBit", bits_stored - 1)), width - 1)
+    high_bit = bits_stored - 1 if lowest_bits else min(int(attribute(dataset, "HighBit", bits_stored - 1)), width - 1)
     if bits_stored == width or high_bit < bits_stored - 1:
         return array
     shifted: NDArray[Any] = np.right_shift(np.left_shift(array, width - 1 - high_bit), width - bits_stored)
@@ -111,7 +112,9 @@ def _without_unused_bits(array: NDArray[Any], dataset: Dataset) -> NDArray[Any]:
 def _scaled(stored: NDArray[Any], slope: float, intercept: float) -> NDArray[np.float32]:
     # float32 holds every 16-bit integer; longer ones are scaled before they are shortened.
     exact = np.dtype(np.float32 if stored.dtype.itemsize <= 2 else np.float64).type
-    values = stored.astype(exact) * exact(slope) + exact(intercept)
+    values = stored.astype(exact)
+    values *= exact(slope)
+    values += exact(intercept)
     return np.asarray(values, dtype=np.float32)
 
 
@@ -120,13 +123,16 @@ def _scale_of(dataset: Dataset, index: int) -> _Scale | None:
 
     On a CT object the absent Rescale Type means HU. Source: PS3.3 C.8.2.1, C.7.6.16.2.9.
     """
-    for group in (functional_group(dataset, "PixelValueTransformationSequence", index), dataset):
+    frames_own = functional_group(dataset, "PixelValueTransformationSequence", index)
+    for group in (frames_own, dataset) if frames_own else (dataset,):
         slope = numbers(group, "RescaleSlope", 1, dataset)
         intercept = numbers(group, "RescaleIntercept", 1, dataset)
         if slope and intercept:
             if slope[0] == 0:
                 raise UnsupportedPixels(f"{dataset.SOPInstanceUID}: Rescale Slope 0, needed another number")
-            name = str(group.get("RescaleType") or ("HU" if dataset.SOPClassUID in CT_CLASSES else ""))
+            name = str(
+                attribute(group, "RescaleType") or ("HU" if attribute(dataset, "SOPClassUID") in CT_CLASSES else "")
+            )
             return _Scale(slope[0], intercept[0], "" if name == UNSPECIFIED else name)
     return None
 
@@ -144,7 +150,7 @@ def _valid_range(stored: NDArray[Any], dataset: Dataset) -> tuple[float, float]:
     """Return the lowest and the highest value that the stored bits can hold."""
     if stored.dtype.kind == "f":
         return float(stored.min()), float(stored.max())
-    bits = int(dataset.BitsStored)
+    bits = int(attribute(dataset, "BitsStored"))
     return (-(2.0 ** (bits - 1)), 2.0 ** (bits - 1) - 1) if stored.dtype.kind == "i" else (0.0, 2.0**bits - 1)
 
 
@@ -154,7 +160,7 @@ def _padding(array: NDArray[Any], stored: NDArray[Any], dataset: Dataset) -> NDA
     The padding value may use bits that pixels do not, so it is sought in the pixels as they came; and scanners write
     it as unsigned for signed pixels (63536 for -2000), so it is wrapped into their type. Source: PS3.3 C.7.5.1.1.2.
     """
-    first = dataset.get("PixelPaddingValue")
+    first = attribute(dataset, "PixelPaddingValue")
     if not isinstance(first, int) or array.dtype.kind not in "iu":
         return None
     last = dataset.get("PixelPaddingRangeLimit")

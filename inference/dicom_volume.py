@@ -9,6 +9,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.errors import InvalidDicomError
 
+from inference.attributes import attribute
 from inference.decoder_process import DecoderProcess
 from inference.decoding import PARSING_FAILURES
 from inference.dicom_pixels import FramePixels, frame_pixels
@@ -88,7 +89,7 @@ def _slices_of(path: Path, decoder: DecoderProcess) -> list[_Slice]:
 
 
 def _require_identity(dataset: FileDataset, path: Path) -> None:
-    if not dataset.get("SOPInstanceUID") or not dataset.get("SOPClassUID"):
+    if not attribute(dataset, "SOPInstanceUID") or not attribute(dataset, "SOPClassUID"):
         raise UnreadableInstance(f"{path.name}: SOP Class or Instance UID absent, needed both")
     if "TransferSyntaxUID" not in dataset.file_meta:
         raise UnreadableInstance(f"{dataset.SOPInstanceUID}: Transfer Syntax UID absent from the file meta group")
@@ -98,10 +99,10 @@ def _slices(dataset: FileDataset, frames: Sequence[FramePixels]) -> list[_Slice]
     multi_frame = len(frames) > 1
     return [
         _Slice(
-            sop_instance_uid=SopInstanceUid(str(dataset.SOPInstanceUID)),
-            series_instance_uid=str(dataset.get("SeriesInstanceUID", "")),
-            frame_of_reference_uid=str(dataset.get("FrameOfReferenceUID", "")),
-            modality=str(dataset.get("Modality", "")),
+            sop_instance_uid=SopInstanceUid(str(attribute(dataset, "SOPInstanceUID"))),
+            series_instance_uid=str(attribute(dataset, "SeriesInstanceUID", "")),
+            frame_of_reference_uid=str(attribute(dataset, "FrameOfReferenceUID", "")),
+            modality=str(attribute(dataset, "Modality", "")),
             instance_number=_instance_number(dataset),
             frame_number=number if multi_frame else None,
             plane=plane,
@@ -114,7 +115,7 @@ def _slices(dataset: FileDataset, frames: Sequence[FramePixels]) -> list[_Slice]
 def _instance_number(dataset: Dataset) -> int:
     """Return Instance Number, 0 where it is absent or no number; it only orders images without a position."""
     try:
-        return int(dataset.get("InstanceNumber") or 0)
+        return int(attribute(dataset, "InstanceNumber") or 0)
     except (ValueError, TypeError):
         return 0
 

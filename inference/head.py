@@ -5,9 +5,9 @@ from math import atan2, cos, degrees, radians, sin
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
-from inference.planar import closed, dilated, filled, interpolated, opened
+from inference.bit_planes import BitPlanes
+from inference.planar import filled, interpolated, line, turned
 
 BONE_HU = 92.0
 """Blood stays below about 90 HU; a brain window ends at 100 HU, so the skull is what saturates it."""
@@ -50,24 +50,17 @@ class Placement:
     def sample(self, images: NDArray[np.float32], outside: float) -> NDArray[np.float32]:
         """Return `images` (slices, rows, columns) on the grid, smoothed first where the grid is coarser."""
         pixels_per_cell = self.side / self.rows
-        if pixels_per_cell > 1:
-            images = ndimage.gaussian_filter(images, sigma=(0, *2 * [0.4 * pixels_per_cell]), mode="nearest")
+        sigma = 0.4 * pixels_per_cell if pixels_per_cell > 1 else 0.0
         per_cell = self._turn() * (self.side / np.array([self.rows, self.columns]))
         # Values belong to pixel centres, half a pixel from the corner that both coordinate systems count from.
         offset = self.to_image(np.array([[0.5, 0.5]]))[0] - 0.5
+        down, right = np.arange(self.rows), np.arange(self.columns)
         if self.angle_degrees == 0:
-            rows_at, columns_at = (
-                per_cell[way, way] * np.arange(cells) + offset[way]
-                for way, cells in enumerate((self.rows, self.columns))
-            )
-            return interpolated(images, rows_at, columns_at, outside)
-        planes = [
-            ndimage.affine_transform(
-                image, per_cell, offset, output_shape=(self.rows, self.columns), order=1, cval=outside, mode="constant"
-            )
-            for image in images
-        ]
-        return np.stack(planes).astype(np.float32)
+            rows_at = line(images.shape[1], per_cell[0, 0] * down + offset[0])
+            columns_at = line(images.shape[2], per_cell[1, 1] * right + offset[1])
+            return interpolated(images, rows_at, columns_at, outside, sigma)
+        places = [offset[way] + per_cell[way, 0] * down[:, np.newaxis] + per_cell[way, 1] * right for way in (0, 1)]
+        return turned(images, np.stack(places), outside, sigma)
 
     def _turn(self) -> NDArray[np.float64]:
         angle = radians(self.angle_degrees)
@@ -113,42 +106,43 @@ def inside_skull(planes: NDArray[np.float32]) -> NDArray[np.float32]:
         planes: HU clipped to a brain window, shape (slices, rows, columns), the head filling most of the image.
     """
     bone = planes >= BONE_HU
-    tissue = ~bone & (planes > -15.0)
-    inside = np.stack([_enclosed(one_bone, one_tissue) for one_bone, one_tissue in zip(bone, tissue, strict=True)])
-    start = int(np.argmax(inside.sum(axis=(1, 2))))
-    for way in (range(start - 1, -1, -1), range(start + 1, len(planes))):
+    # Sutures and fractures leave gaps of a few pixels in it.
+    gap = max(1, round(planes.shape[1] / 64))
+    bits = BitPlanes(planes.shape[1], planes.shape[2], reach=max(gap, OPENING_CELLS // 2))
+    bones, tissues = bits.packed(bone), bits.packed(~bone & (planes > -15.0))
+    bridged = bits.unpacked([bits.closed(one, gap) for one in bones])
+    spaces = bits.packed(np.stack([filled(one) for one in bridged]))
+    inside = [bits.opened(space & tissue, OPENING_CELLS) for space, tissue in zip(spaces, tissues, strict=True)]
+    start = max(range(len(inside)), key=lambda index: inside[index].bit_count())
+    for way in (range(start - 1, -1, -1), range(start + 1, len(inside))):
         for here in way:
             before = inside[here + 1 if here < start else here - 1]
-            inside[here] = _continued(before, inside[here], bone[here], tissue[here])
-    return inside.astype(np.float32)
+            inside[here] = _continued(bits, before, inside[here], bones[here], tissues[here])
+    return bits.unpacked(inside).astype(np.float32)
 
 
-def _enclosed(bone: NDArray[np.bool_], tissue: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    return opened(filled(_bridged(bone)) & tissue, OPENING_CELLS)
-
-
-def _continued(
-    before: NDArray[np.bool_], enclosed: NDArray[np.bool_], bone: NDArray[np.bool_], tissue: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
+def _continued(bits: BitPlanes, before: int, enclosed: int, bone: int, tissue: int) -> int:
     """Return the part of the slice that continues the space `before` of its neighbour; nothing once bone is left."""
-    reach = dilated(before, 3)
-    grown = dilated(before & tissue, 6, within=tissue)
-    candidate = opened((enclosed & reach) | grown, OPENING_CELLS)
-    rim = dilated(candidate, 1) & ~candidate
-    if not rim.any() or dilated(bone, 2)[rim].mean() < BONE_RIM:
+    reach = bits.dilated(before, 3)
+    grown = bits.dilated(before & tissue, 6, within=tissue)
+    candidate = bits.opened((enclosed & reach) | grown, OPENING_CELLS)
+    rim = bits.dilated(candidate, 1) & ~candidate
+    if not rim or (bits.dilated(bone, 2) & rim).bit_count() / rim.bit_count() < BONE_RIM:
         candidate = enclosed & reach
     return candidate
 
 
-def _bridged(bone: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Close gaps of a few pixels, as sutures and fractures leave them."""
-    return closed(bone, max(1, round(bone.shape[0] / 64)))
-
-
 def _reduced(images: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
     rows, columns = (size // factor * factor for size in images.shape[1:])
-    blocks = images[:, :rows, :columns].reshape(len(images), rows // factor, factor, columns // factor, factor)
-    return np.asarray(blocks.mean(axis=(2, 4), dtype=np.float32))
+    whole = images[:, :rows, :columns]
+    # Whole planes are added up, columns first: the order, and so the rounding, is that of `mean` over blocks.
+    across = whole[:, :, ::factor].copy()
+    for column in range(1, factor):
+        across += whole[:, :, column::factor]
+    blocks = across[:, ::factor].copy()
+    for row in range(1, factor):
+        blocks += across[:, row::factor]
+    return np.asarray(blocks / np.float32(factor**2))
 
 
 def _long_axis_degrees(points: NDArray[np.floating]) -> float:

@@ -11,13 +11,16 @@ from scipy.spatial import ConvexHull, QhullError
 from scipy.spatial.distance import pdist
 
 from inference.head import Placement
-from inference.planar import interpolated
+from inference.planar import interpolated, line
 from inference.volume import Volume
 from models.triage_spec import Segmentation
 from triage.findings import Code, Mask, Measurement
 
 LONGEST_DIAMETER = Code("103339001", "SCT", "Long Axis")
 VOLUME = Code("118565006", "SCT", "Volume")
+
+ROUNDING = 1e-3
+"""By less than this does rounding lift an interpolated logit above the logits that it lies between."""
 
 
 def masks_on_images(
@@ -34,13 +37,21 @@ def masks_on_images(
     on_map = placement.to_grid(centres) * cells - 0.5
     per_pixel = np.stack([on_map[1] - on_map[0], on_map[2] - on_map[0]], axis=1)
     limit = float(np.log(how.threshold / (1 - how.threshold)))
-    if placement.angle_degrees == 0:
-        rows_at = on_map[0, 0] + per_pixel[0, 0] * np.arange(rows)
-        columns_at = on_map[0, 1] + per_pixel[1, 1] * np.arange(columns)
-        found = interpolated(maps.astype(np.float32), rows_at, columns_at, None) >= limit
-    else:
-        found = np.stack([_turned(one, per_pixel, on_map[0], shape) >= limit for one in maps.astype(np.float32)])
-    return without_specks(found, max(1, round(how.min_share * rows * columns)))
+    least = max(1, round(how.min_share * rows * columns))
+    found = np.zeros((len(maps), rows, columns), dtype=np.bool_)
+    if placement.angle_degrees != 0:
+        for one, mask in zip(maps.astype(np.float32), found, strict=True):
+            mask[:] = without_specks(_turned(one, per_pixel, on_map[0], shape) >= limit, least)
+        return found
+    rows_at = line(maps.shape[1], on_map[0, 0] + per_pixel[0, 0] * np.arange(rows))
+    columns_at = line(maps.shape[2], on_map[0, 1] + per_pixel[1, 1] * np.arange(columns))
+    for one, mask in zip(maps.astype(np.float32), found, strict=True):
+        high = one >= limit - ROUNDING
+        if high.any():
+            down, across = rows_at.around(high.any(axis=1)), columns_at.around(high.any(axis=0))
+            near = interpolated(one[np.newaxis], rows_at.part(down), columns_at.part(across), None)[0]
+            mask[down, across] = without_specks(near >= limit, least)
+    return found
 
 
 def _turned(
@@ -50,15 +61,12 @@ def _turned(
     return np.asarray(turned)
 
 
-def without_specks(masks: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
-    """Return `masks` (images, rows, columns) without pieces of fewer than `pixels` pixels, each image for itself."""
-    kept = np.zeros_like(masks)
-    for image, mask in enumerate(masks):
-        pieces, _ = ndimage.label(mask, structure=np.ones((3, 3)))
-        large = np.bincount(pieces.ravel()) >= pixels
-        large[0] = False
-        kept[image] = large[pieces]
-    return kept
+def without_specks(mask: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
+    """Return `mask` (rows, columns) without pieces of fewer than `pixels` pixels."""
+    pieces, _ = ndimage.label(mask, structure=np.ones((3, 3)))
+    large = np.bincount(pieces.ravel()) >= pixels
+    large[0] = False
+    return large[pieces]
 
 
 def packed_masks(masks: NDArray[np.bool_], volume: Volume) -> tuple[Mask, ...]:
@@ -68,7 +76,7 @@ def packed_masks(masks: NDArray[np.bool_], volume: Volume) -> tuple[Mask, ...]:
             sop_instance_uid=volume.sop_instance_uids[image],
             rows=mask.shape[0],
             columns=mask.shape[1],
-            packed=base64.b64encode(zlib.compress(np.packbits(mask).tobytes(), 9)).decode("ascii"),
+            packed=base64.b64encode(zlib.compress(np.packbits(mask).tobytes(), level=1)).decode("ascii"),
             frame_number=volume.frame_numbers[image],
         )
         for image, mask in enumerate(masks)
@@ -107,10 +115,21 @@ def _longest_mm(masks: NDArray[np.bool_], row: float, column: float) -> float:
     """Return the longest distance between two points of one connected piece on one image (RECIST: within a plane)."""
     longest = 0.0
     for mask in masks:
-        pieces, count = ndimage.label(mask, structure=np.ones((3, 3)))
-        for piece in range(1, count + 1):
-            longest = max(longest, _diameter(np.argwhere(pieces == piece) * np.array([row, column])))
+        if not mask.any():
+            continue
+        pieces, _ = ndimage.label(mask, structure=np.ones((3, 3)))
+        for piece, place in enumerate(ndimage.find_objects(pieces), start=1):
+            corner = np.array([place[0].start, place[1].start])
+            points = corner + _ends_of_rows(pieces[place] == piece)
+            longest = max(longest, _diameter(points * np.array([row, column])))
     return longest
+
+
+def _ends_of_rows(piece: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return the first and the last pixel of each row, among which are the corners; every row has some."""
+    rows = np.arange(len(piece))
+    first, last = piece.argmax(axis=1), piece.shape[1] - 1 - piece[:, ::-1].argmax(axis=1)
+    return np.stack([np.tile(rows, 2), np.concatenate([first, last])], axis=1)
 
 
 def _diameter(points: NDArray[np.float64]) -> float:

@@ -7,9 +7,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from inference.head import Placement, inside_skull, place_on_head, whole_image
+from inference.percentiles import percentiles
 from inference.volume import Volume
 from models.triage_spec import Preparation, TriageSpec
 from triage.errors import UnsupportedPixels
+
+ROWS_AT_ONCE = 64
+"""Rows of a plane that are scaled together: few enough for their float64 to stay in the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +62,23 @@ def stack_channels(
 
     The first and last slices stand in for the neighbours that do not exist.
     """
-    scaled = ((planes - preparation.centre) / preparation.scale).astype(np.float32)
-    position = np.arange(len(planes))
-    channel = {
-        "this": scaled,
-        "previous": scaled[np.maximum(position - step, 0)],
-        "next": scaled[np.minimum(position + step, len(planes) - 1)],
-        "mirrored": scaled[:, :, ::-1],
-        "inside": inside,
-    }
-    return np.stack([channel[name] for name in preparation.channels], axis=1)
+    scaled = planes - preparation.centre
+    scaled /= preparation.scale
+    reached = max(0, len(planes) - step)
+    tensor = np.empty((len(planes), len(preparation.channels), *planes.shape[1:]), dtype=np.float32)
+    for name, channel in zip(preparation.channels, tensor.swapaxes(0, 1), strict=True):
+        match name:
+            case "this":
+                channel[:] = scaled
+            case "previous":
+                channel[:step], channel[step:] = scaled[0], scaled[:reached]
+            case "next":
+                channel[:reached], channel[reached:] = scaled[step:], scaled[-1]
+            case "mirrored":
+                channel[:] = scaled[:, :, ::-1]
+            case "inside":
+                channel[:] = inside
+    return tensor
 
 
 def neighbour_step(volume: Volume, preparation: Preparation) -> int:
@@ -79,9 +90,17 @@ def neighbour_step(volume: Volume, preparation: Preparation) -> int:
 def _windowed(values: NDArray[np.float32], preparation: Preparation) -> NDArray[np.float32]:
     if preparation.normalisation == "window":
         return np.clip(values, *preparation.window)
-    low, high = np.percentile(values, preparation.window)
-    scaled = (values - low) / max(float(high - low), float(np.finfo(np.float32).tiny))
-    return np.asarray(np.clip(scaled, 0, 1), dtype=np.float32)
+    low, high = percentiles(values, preparation.window)
+    span = max(high - low, float(np.finfo(np.float32).tiny))
+    scaled = np.empty(values.shape, dtype=np.float32)
+    for plane, to in zip(values, scaled, strict=True):
+        for start in range(0, len(plane), ROWS_AT_ONCE):
+            rows = plane[start : start + ROWS_AT_ONCE].astype(np.float64)
+            rows -= low
+            rows /= span
+            np.clip(rows, 0.0, 1.0, out=rows)
+            to[start : start + ROWS_AT_ONCE] = rows
+    return scaled
 
 
 def _slabs(windowed: NDArray[np.float32], volume: Volume, preparation: Preparation) -> NDArray[np.float32]:

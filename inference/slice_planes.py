@@ -5,6 +5,7 @@ from math import isfinite
 
 from pydicom.dataset import Dataset
 
+from inference.attributes import attribute
 from inference.volume import Cosines, Vector
 from triage.errors import InvalidGeometry
 
@@ -64,7 +65,7 @@ def numbers(dataset: Dataset, keyword: str, count: int, owner: Dataset) -> tuple
         InvalidGeometry: the attribute holds something else; the message names the instance of `owner`.
     """
     try:
-        value = dataset.get(keyword)
+        value = attribute(dataset, keyword)
         if value is None or value == "":
             return None
         found = tuple(float(number) for number in (value if count > 1 else [value]))

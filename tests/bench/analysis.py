@@ -53,13 +53,14 @@ def measure(arguments: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
         yield _line("ct-head-haemorrhage", [_series(files) for files in heads], options)
         for name, (data, column, patients) in REAL.items():
             if (SHARED / data).is_dir():
-                yield _line(name, _real_series(data, column, patients, Path(folder)), options)
+                part = part_of_set(data, column, Path(folder) / data, slice(patients))
+                yield _line(name, series_of_set(part), options)
 
 
 def _line(name: str, series: Sequence[Series], options: argparse.Namespace) -> dict[str, Any]:
     bundle = find_bundle(name)
     analyser = BundleAnalyser((bundle,), ProviderPolicy.CPU_ONLY, options.threads)
-    tensors = [tensor for one in series for tensor in _tensors(bundle, one)]
+    tensors = [tensor for one in series for tensor in tensors_of(bundle, one)]
     bare = open_onnx(bundle.onnx_path, tensor_contract(bundle.spec), ProviderPolicy.CPU_ONLY, options.threads)
     images = sum(len(one.images) for one in series)
     analyser.warm_up()
@@ -84,7 +85,7 @@ def _line(name: str, series: Sequence[Series], options: argparse.Namespace) -> d
     }
 
 
-def _tensors(bundle: Bundle, series: Series) -> Iterator[NDArray[np.float32]]:
+def tensors_of(bundle: Bundle, series: Series) -> Iterator[NDArray[np.float32]]:
     """Yield what the network sees of a series, exactly as in service."""
     decoder, rule = DecoderProcess(), rule_for(bundle.spec.accepts)
     paths = [Path(file.path) for file in series.files]
@@ -92,21 +93,26 @@ def _tensors(bundle: Bundle, series: Series) -> Iterator[NDArray[np.float32]]:
         yield prepare(read_volume(part, rule, decoder), bundle.spec).tensor
 
 
-def _real_series(data: str, column: str, patients: int, folder: Path) -> list[Series]:
-    """Return the first patients of a real set as DICOM series."""
-    source, part = SHARED / data, folder / data
-    part.mkdir()
+def part_of_set(data: str, column: str, part: Path, patients: slice) -> Path:
+    """Write some patients of a real set, in the order in which its `column` names them, as a set in `part`."""
+    source = SHARED / data
+    part.mkdir(parents=True)
     (part / "dataset.toml").write_text((source / "dataset.toml").read_text())
     for name in (one.name for one in source.iterdir() if one.is_dir()):
         (part / name).symlink_to(source / name)
     with (source / "labels.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    wanted = list(dict.fromkeys(row[column] for row in rows))[:patients]
+    wanted = set(list(dict.fromkeys(row[column] for row in rows))[patients])
     with (part / "labels.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[0].keys())
         writer.writeheader()
         writer.writerows(row for row in rows if row[column] in wanted)
-    made = folder / f"{data}-dicom"
+    return part
+
+
+def series_of_set(part: Path) -> list[Series]:
+    """Return the series of a set, written as DICOM beside it."""
+    made = part.with_name(f"{part.name}-dicom")
     to_dicom(part, made, lambda _done, _all: None)
     by_series: dict[Path, list[Path]] = {}
     for path in sorted(made.rglob("*.dcm")):
