@@ -69,15 +69,16 @@ def dataset_to_dicom(options: argparse.Namespace) -> int:
 
 
 def dataset_phantoms(options: argparse.Namespace) -> int:
-    """Draw simulated head CTs as a labelled data set."""
+    """Draw simulated images of one modality as a labelled data set."""
     if options.studies < 1 or not 0 <= options.positive_rate <= 1:
         raise InvalidDataset(
             f"{options.studies} studies, positive rate {options.positive_rate}: needed at least 1, and 0 to 1"
         )
     if options.out.exists() and any(options.out.iterdir()):
         raise InvalidDataset(f"{options.out.name}: not empty, needed a new or empty folder")
-    write_phantom_dataset(options.out, options.studies, options.positive_rate, options.seed)
-    _print(options, {"folder": str(options.out), "studies": options.studies, "seed": options.seed})
+    write_phantom_dataset(options.out, options.studies, options.positive_rate, options.seed, options.scanner)
+    drawn = {"folder": str(options.out), "studies": options.studies, "seed": options.seed, "scanner": options.scanner}
+    _print(options, drawn)
     return 0
 
 

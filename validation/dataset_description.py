@@ -44,7 +44,10 @@ class StoredValues:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """The whole of `dataset.toml`; `columns` is None for a folder of DICOM files, which needs none."""
+    """The whole of `dataset.toml`; `columns` is None for a folder of DICOM files, which needs none.
+
+    `manufacturer` is what DICOM files made of the images say who made them: drawn images name the simulator.
+    """
 
     name: str
     modality: str
@@ -55,6 +58,7 @@ class Description:
     columns: Columns | None
     stored: StoredValues
     subgroups: tuple[str, ...]
+    manufacturer: str = "Acuity"
 
 
 def read_description(folder: Path, is_dicom: bool) -> Description:
@@ -82,6 +86,7 @@ def read_description(folder: Path, is_dicom: bool) -> Description:
         columns=None if is_dicom else _columns(columns, subgroups),
         stored=_stored_values(table.table("stored_values")),
         subgroups=subgroups,
+        manufacturer=table.text("manufacturer", "Acuity"),
     )
 
 
