@@ -72,12 +72,13 @@ def dataset_to_dicom(options: argparse.Namespace) -> int:
 
 
 def dataset_phantoms(options: argparse.Namespace) -> int:
-    """Draw simulated head CTs as a labelled data set."""
+    """Draw simulated images of one modality as a labelled data set."""
     if options.studies < 1:
         raise InvalidDataset("--studies: found 0, needed at least 1")
     with written_whole(options.out, is_earlier_result=lambda _: False) as unfinished:
-        write_phantom_dataset(unfinished, options.studies, options.positive_rate, options.seed)
-    _print(options, {"folder": str(options.out), "studies": options.studies, "seed": options.seed})
+        write_phantom_dataset(unfinished, options.studies, options.positive_rate, options.seed, options.scanner)
+    drawn = {"folder": str(options.out), "studies": options.studies, "seed": options.seed, "scanner": options.scanner}
+    _print(options, drawn)
     return 0
 
 

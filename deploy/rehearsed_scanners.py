@@ -10,6 +10,7 @@ from triage.errors import InvalidSetting
 from validation.drift.scenario import Scanner, Trouble, changed, read_scenario
 
 LOGO = "GENERAL HOSPITAL"
+THINNEST_MM, THICKEST_MM = 0.5, 10.0
 
 
 def on_a_day(plan: SimulationPlan, scenario: Path | None, on: str | None) -> SimulationPlan:
@@ -18,7 +19,8 @@ def on_a_day(plan: SimulationPlan, scenario: Path | None, on: str | None) -> Sim
     A model's own trouble is nothing that a scanner does.
 
     Raises:
-        InvalidSetting: the plan is not about CT, one of the two is missing, or no scanner sends on that day.
+        InvalidSetting: the plan is not about CT, one of the two is missing, no scanner sends on that day, or slices are
+            too thin or too thick to be drawn.
         InvalidDataset: there is no such scenario, or it has a mistake.
     """
     if scenario is None or on is None or plan.scanners != ("ct",):
@@ -29,6 +31,11 @@ def on_a_day(plan: SimulationPlan, scenario: Path | None, on: str | None) -> Sim
         acting = played.acting_on(scanner, day)
         if not any(one.kind == "mute" for one in acting):
             now = changed(scanner, acting)
+            if not THINNEST_MM <= now.slice_thickness_mm <= THICKEST_MM:
+                raise InvalidSetting(
+                    f"{scenario}: {scanner.ae_title}: slices of {now.slice_thickness_mm:g} mm, "
+                    f"a simulated CT makes {THINNEST_MM:g} to {THICKEST_MM:g} mm"
+                )
             postings.append(Posting(_simulated(number, scanner, now, acting), scanner.studies_per_day, now.prevalence))
     if not postings:
         raise InvalidSetting(f"{scenario}: no scanner sends on {day}")
@@ -47,6 +54,7 @@ def _simulated(number: int, usual: Scanner, now: Scanner, acting: list[Trouble])
         protocol=now.protocol,
         kernel=now.kernel,
         exposure_mas=now.exposure_mas,
+        slice_mm=now.slice_thickness_mm,
         dose=now.exposure_mas / usual.exposure_mas,
         is_sharp=now.kernel != usual.kernel,
         logo=LOGO if any(one.kind == "logo" for one in acting) else "",

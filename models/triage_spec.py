@@ -188,6 +188,7 @@ def _acceptance(fields: Fields) -> Acceptance:
         required_words=fields.texts("required_words") if "required_words" in fields.values else (),
         excluded_makers=fields.texts("excluded_makers") if "excluded_makers" in fields.values else (),
         stills=fields.flag("stills", absent=False),
+        required_makers=fields.texts("required_makers") if "required_makers" in fields.values else (),
     )
 
 

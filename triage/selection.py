@@ -19,7 +19,7 @@ class Acceptance:
     the series description and the protocol name, of which one must be among `required_words` where there are any.
     A model that looks at slices one by one (`slice_wise`) may see slices at uneven distances, as long as neighbours
     touch; any other needs an even volume. With `stills` each image stands for itself, and they may differ in size.
-    `excluded_makers` are beginnings of Manufacturer (0008,0070).
+    `excluded_makers` and `required_makers` are beginnings of Manufacturer (0008,0070); the latter let nothing else in.
     """
 
     modalities: tuple[str, ...]
@@ -37,6 +37,7 @@ class Acceptance:
     required_words: tuple[str, ...] = ()
     excluded_makers: tuple[str, ...] = ()
     stills: bool = False
+    required_makers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,13 @@ def reason_against(series: Series, acceptance: Acceptance) -> str:
     return ""
 
 
+def is_of_kind(series: Series, acceptance: Acceptance) -> bool:
+    """Return whether `series` is of a modality and a maker that the model is for, whatever else speaks against it."""
+    header = series.header
+    made_for = not acceptance.required_makers or _is_by(header.manufacturer, acceptance.required_makers)
+    return made_for and header.modality.upper() in acceptance.modalities
+
+
 def _why_none(series: Sequence[Series], refusals: tuple[Refusal, ...]) -> str:
     if not series:
         return "no images"
@@ -92,9 +100,10 @@ def _against_labels(series: Series, acceptance: Acceptance) -> str:
     header = series.header
     if header.modality.upper() not in acceptance.modalities:
         return f"modality {header.modality or 'absent'}, needed {' or '.join(acceptance.modalities)}"
-    for maker in acceptance.excluded_makers:
-        if header.manufacturer.upper().startswith(maker.upper()):
-            return f"made by {header.manufacturer}, which the model was not trained on"
+    if _is_by(header.manufacturer, acceptance.excluded_makers):
+        return f"made by {header.manufacturer}, which the model was not trained on"
+    if acceptance.required_makers and not _is_by(header.manufacturer, acceptance.required_makers):
+        return f"made by {header.manufacturer or 'nobody named'}, needed {' or '.join(acceptance.required_makers)}"
     wanted = {part.upper() for part in acceptance.body_parts}
     described = _words(series.study_description, header.series_description, header.protocol_name)
     if wanted and header.body_part and header.body_part.upper() not in wanted:
@@ -107,6 +116,10 @@ def _against_labels(series: Series, acceptance: Acceptance) -> str:
     if acceptance.required_words and not said & {word.upper() for word in acceptance.required_words}:
         return f"description does not say {' or '.join(acceptance.required_words)}"
     return ""
+
+
+def _is_by(manufacturer: str, makers: Sequence[str]) -> bool:
+    return any(manufacturer.upper().startswith(maker.upper()) for maker in makers)
 
 
 def _against_images(series: Series, acceptance: Acceptance) -> str:

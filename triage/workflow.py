@@ -32,7 +32,7 @@ from triage.ports import (
 from triage.priority import Priority, TargetTimes, deadline, from_order, most_urgent
 from triage.reading_order import raised_by_rules, reason_for
 from triage.rules import Routing
-from triage.selection import Selection, select_series
+from triage.selection import Selection, is_of_kind, select_series
 from triage.study import ReceivedInstance, Registration, Series, Study, StudyStatus
 
 
@@ -237,7 +237,7 @@ class Triage:
             selection = Selection(None, kept_away, ()) if kept_away else select_series(series, offer.acceptance)
             selections.append((offer.identity, selection))
             if selection.chosen is None:
-                at_home = any(one.header.modality.upper() in offer.acceptance.modalities for one in series)
+                at_home = any(is_of_kind(one, offer.acceptance) for one in series)
                 (refusals if at_home else elsewhere).append(f"{offer.identity.name}: {selection.reason}")
                 continue
             try:
@@ -251,7 +251,7 @@ class Triage:
             if analysis.out_of_scope:
                 refusals.append(f"{offer.identity.name}: {analysis.out_of_scope}")
             analyses.append((selection.chosen, analysis))
-        # That a model of another modality stays away says little where one of this modality has a reason of its own.
+        # That a model of another modality or maker stays away says little where one for this study has its own reason.
         outcome = summary(tuple(analyses), refusals or elsewhere, failures)
         return replace(outcome, selections=tuple(selections))
 

@@ -113,6 +113,7 @@ def assumed_series(study: LabelledStudy, description: Description, shape: tuple[
         body_part=description.body_part,
         series_description=series_description(description),
         series_number=1,
+        manufacturer=description.manufacturer,
     )
     return Series(header, study_description(description), images, files=())
 

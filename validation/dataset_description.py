@@ -52,6 +52,7 @@ class Description:
     """The whole of `dataset.toml`; `columns` is None for a folder of DICOM files, which needs none.
 
     `may_show_images`: the licence allows that single images stand in a report.
+    `manufacturer` is what DICOM files made of the images say who made them: drawn images name the simulator.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Description:
     stored: StoredValues
     subgroups: tuple[str, ...]
     may_show_images: bool = False
+    manufacturer: str = "Acuity"
 
 
 def read_description(folder: Path, is_dicom: bool) -> Description:
@@ -92,6 +94,7 @@ def read_description(folder: Path, is_dicom: bool) -> Description:
         stored=_stored_values(table.table("stored_values")),
         subgroups=subgroups,
         may_show_images=table.truth("may_show_images", _allows_showing(table.text("licence", ""))),
+        manufacturer=table.text("manufacturer", "Acuity"),
     )
 
 

@@ -111,7 +111,7 @@ def _add_series(dataset: Dataset, identity: StudyIdentity, description: Descript
     dataset.SeriesDate, dataset.SeriesTime = STUDY_DATE, STUDY_TIME
     dataset.SeriesDescription = series_description(description)
     dataset.BodyPartExamined = description.body_part
-    dataset.Manufacturer = "Acuity"
+    dataset.Manufacturer = description.manufacturer
     dataset.ManufacturerModelName = "dataset to-dicom"
 
 

@@ -1,18 +1,14 @@
-"""What happens to the images of a scanner that runs with less dose, another kernel, or writes its name into them."""
+"""What happens to the images of a scanner that runs with another kernel, or writes its name into them."""
 
 from dataclasses import replace
 
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 from dicom_gateway.simulator.phantoms import Phantom
 from dicom_gateway.simulator.scanners import Scanner
-
-USUAL_NOISE_HU = 4.0
-"""Standard deviation of the noise of a simulated head CT at its usual dose."""
 
 SHARPENED_BY = 1.0
 """How much of what a Gaussian of one pixel takes away a sharper kernel gives back."""
@@ -21,17 +17,11 @@ WHITE_HU = 1500.0
 LETTER_PIXELS, MARGIN_PIXELS = 18, 6
 
 
-def altered(phantom: Phantom, scanner: Scanner, rng: Generator) -> Phantom:
-    """Return a CT phantom as `scanner` images it; the same where nothing about the scanner has changed.
-
-    Noise grows with one over the square root of the dose; more than the usual dose changes no pixel.
-    """
+def altered(phantom: Phantom, scanner: Scanner) -> Phantom:
+    """Return a CT phantom as `scanner` images it; the same where nothing about the scanner has changed."""
     pixels = phantom.pixels
     if scanner.is_sharp:
         pixels = pixels + SHARPENED_BY * (pixels - ndimage.gaussian_filter(pixels, (0, 1, 1)))
-    if scanner.dose < 1:
-        added = USUAL_NOISE_HU * np.sqrt(1 / scanner.dose - 1)
-        pixels = pixels + added * rng.standard_normal(pixels.shape, dtype=np.float32)
     if scanner.logo:
         pixels = np.where(_letters(scanner.logo, pixels.shape[1:]), np.float32(WHITE_HU), pixels)
     return phantom if pixels is phantom.pixels else replace(phantom, pixels=pixels.astype(np.float32))

@@ -59,13 +59,14 @@ class Grid:
 class Head:
     """A painted head.
 
-    `depth_mm` is the distance below the inner table of the skull, negative in bone and outside; `ventricle` is the
-    share of each voxel that is a ventricle.
+    `depth_mm` is the distance below the inner table of the skull, negative in bone and outside, `skin_mm` that below
+    the skin, negative in air; `ventricle` is the share of each voxel that is a ventricle.
     """
 
     grid: Grid
     values: Array
     depth_mm: Array
+    skin_mm: Array
     ventricle: Array
     half_axes_mm: Point
 
@@ -93,7 +94,7 @@ def draw_head(rng: Generator, slices: int, palette: Palette, ventricle_size: flo
     blend(values, ventricle, palette.fluid)
     _paint_midline(grid, outside_brain, values, palette, thick_falx)
     _paint_headrest(rng, grid, values, palette)
-    return Head(grid, values, -outside_brain, ventricle, axes)
+    return Head(grid, values, -outside_brain, -skin, ventricle, axes)
 
 
 def smooth_field(rng: Generator, shape: tuple[int, ...], sigma_cells: Point) -> Array:

@@ -84,7 +84,7 @@ def _scout(order: Order, scanner: Scanner, phantom: Phantom) -> Dataset:
     between_slices, between_rows, _ = phantom.spacing_mm
     image.ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
     image.SeriesDescription = "Scout lateral"
-    lines = round(between_slices)
+    lines = max(1, round(between_slices))
     top_mm = (len(phantom.pixels) - 1) / 2 * between_slices + (lines - 1) / 2
     image.ImagePositionPatient = _decimals(0.0, -_half(phantom.pixels.shape[1]) * between_rows, top_mm)
     image.ImageOrientationPatient = [0, 1, 0, 0, 0, -1]

@@ -12,9 +12,12 @@ from numpy.random import Generator
 from pydicom.dataset import Dataset
 
 from dicom_gateway.simulator.alterations import altered
+from dicom_gateway.simulator.brain_phantom import mr_brain
+from dicom_gateway.simulator.breast_phantom import us_breast
+from dicom_gateway.simulator.chest_phantom import dx_chest
 from dicom_gateway.simulator.image_objects import image_objects
 from dicom_gateway.simulator.orders import draw_order
-from dicom_gateway.simulator.phantoms import Phantom, ct_head, dx_chest, mr_brain, us_breast
+from dicom_gateway.simulator.phantoms import Phantom, ct_head
 from dicom_gateway.simulator.scanners import SCANNERS, Scanner
 from dicom_gateway.simulator.sending import USUAL_PATIENCE, Address, Patience, send_study
 from triage.errors import InvalidSetting
@@ -182,9 +185,15 @@ def _study(plan: SimulationPlan, number: int, due_s: float) -> SimulatedStudy:
     started = plan.started + timedelta(seconds=int(due_s) if plan.mean_seconds_between else 60 * number)
     order = draw_order(rng, key, started)
     with_scout = name == "ct" and bool(rng.random() < SCOUT_SHARE)
-    phantom = altered(_PHANTOMS[name](rng, has_lesion), scanner, rng)
+    phantom = _imaged(scanner, rng, has_lesion)
     images = image_objects(order, scanner, phantom, with_scout)
     return SimulatedStudy(order.study_instance_uid, scanner.modality, scanner.ae_title, has_lesion, due_s, images)
+
+
+def _imaged(scanner: Scanner, rng: Generator, has_lesion: bool) -> Phantom:
+    if scanner.modality == "CT":
+        return altered(ct_head(rng, has_lesion, scanner.slice_mm, scanner.dose), scanner)
+    return _PHANTOMS[scanner.modality.lower()](rng, has_lesion)
 
 
 def _drawn(plan: SimulationPlan, rng: Generator) -> tuple[Scanner, bool]:

@@ -11,7 +11,8 @@ class Scanner:
 
     `tilt_degrees` is how far its slices lean forward from axial; `cranial_first` numbers them from the top;
     `signed_pixels` stores CT numbers as they are instead of shifted by 1024. `dose` is relative to its usual one,
-    `is_sharp` says that its kernel is sharper than usual, and `logo` is written into every image (all three: CT only).
+    `is_sharp` says that its kernel is sharper than usual, and `logo` is written into every image (these and `slice_mm`,
+    the thickness: CT only).
     """
 
     modality: str
@@ -27,6 +28,7 @@ class Scanner:
     signed_pixels: bool = False
     software: str = "1.0"
     exposure_mas: float = 220.0
+    slice_mm: float = 5.0
     dose: float = 1.0
     is_sharp: bool = False
     logo: str = ""

@@ -15,13 +15,15 @@ from models.training.fit import FitPlan
 from models.training.lesion_recipe import Recipe
 from models.training.lesion_training import LesionRequest, train_lesions
 from models.training.mr_brain_flair import RECIPE as MR_BRAIN_FLAIR
+from models.training.phantom_recipes import MR_PHANTOM_FLAIR, US_PHANTOM_LESION, XR_PHANTOM_OPACITY
 from models.training.progress import logged
 from models.training.us_breast_lesion import RECIPE as US_BREAST_LESION
 from models.training.xr_chest_opacity import RECIPE as XR_CHEST_OPACITY
 from triage.errors import AcuityError
 
 DONE, FAILED, WRONG_INPUT = 0, 1, 2
-RECIPES = (US_BREAST_LESION, MR_BRAIN_FLAIR, XR_CHEST_OPACITY)
+DEMONSTRATORS = (US_PHANTOM_LESION, MR_PHANTOM_FLAIR, XR_PHANTOM_OPACITY)
+RECIPES = (US_BREAST_LESION, MR_BRAIN_FLAIR, XR_CHEST_OPACITY, *DEMONSTRATORS)
 SHIPPED = Path(__file__).parents[1] / "bundles"
 
 Train: TypeAlias = Callable[[argparse.Namespace], Any]

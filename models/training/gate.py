@@ -47,6 +47,7 @@ def fit_gauges(
     folds: NDArray[np.int64],
     features_of: FeaturesOf,
     also_known: FeaturesOf | None = None,
+    margin: float = 1.0,
 ) -> tuple[list[Gauge], float, Refused]:
     """Return a gauge per network, the limit that they share, and the share of unseen studies beyond it.
 
@@ -57,6 +58,7 @@ def fit_gauges(
         folds: of each study, from 0; network k has not seen the studies of fold k.
         features_of: of those studies.
         also_known: of further studies that no figure is about and that the gate shall let through, like phantoms.
+        margin: factor by which the limit is wider than the share asks for; few studies tell their extremes badly.
     """
     gauges, unseen = [], np.zeros(len(folds))
     for fold, network in enumerate(networks):
@@ -69,7 +71,7 @@ def fit_gauges(
         gauge.call_usual(np.concatenate(distances))
         unseen[own] = [np.median(one) / float(gauge.get_buffer("usual")) for one in distances]
         gauges.append(gauge)
-    limit = rounded(float(np.quantile(unseen, IN_SCOPE_KEPT)))
+    limit = rounded(float(np.quantile(unseen, IN_SCOPE_KEPT)) * margin)
     return gauges, limit, _share("in scope, unseen", unseen, limit)
 
 

@@ -16,6 +16,7 @@ from models.triage_spec import SPEC_FILE, Aggregation, Calibration, OperatingPoi
 OUTPUTS = ("logits", "map", "embedding", "novelty", "member_logits", "member_maps")
 
 LICENCES = {
+    "Apache-2.0": "Apache License, Version 2.0: https://www.apache.org/licenses/LICENSE-2.0",
     "CC-BY-4.0": "Creative Commons Attribution 4.0 International: https://creativecommons.org/licenses/by/4.0/legalcode",
     "CC-BY-NC-SA-4.0": (
         "Creative Commons Attribution-NonCommercial-ShareAlike 4.0 International (research only, no commercial use): "

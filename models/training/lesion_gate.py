@@ -27,7 +27,7 @@ def gauges_of(recipe: Recipe, images: ImageSet, result: CrossValidated) -> tuple
         return [features[study] for study in studies]
 
     folds = np.array([result.folds[study[0]] for study in studies])
-    return fit_gauges([member.network for member in result.members], folds, features_of)
+    return fit_gauges([one.network for one in result.members], folds, features_of, margin=recipe.gate_margin)
 
 
 def tried(

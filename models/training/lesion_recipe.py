@@ -33,7 +33,8 @@ class Recipe:
 
     `labels` name what `targets` returns; the first one is what the model answers. `fold_column` holds the authors' own
     patient-wise folds, from 1; without it patients are dealt into `folds`. `counted` says on what the operating points
-    are chosen and judged: studies, or, where no study is negative, images.
+    are chosen and judged: studies, or, where no study is negative, images. `gate_margin` widens the gate of a model
+    that is chosen by maker and was fitted to few images.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Recipe:
     not_for: str
     weaknesses: tuple[str, ...]
     fold_column: str = ""
+    gate_margin: float = 1.0
     subgroups: tuple[str, ...] = ()
     pretraining: Pretraining | None = None
     references: tuple[str, ...] = field(default_factory=tuple)

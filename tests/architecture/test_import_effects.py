@@ -21,6 +21,8 @@ PURE_CALLS = frozenset(
      "router.delete", "router.get", "router.patch", "router.post", "router.put", "may",
      # Puts a specification together from its parts.
      "triage_spec",
+     # dataclasses.replace: the same value with some fields changed.
+     "replace",
      # Expressions of SQLAlchemy: values until something executes them.
      "func.coalesce", "func.now", "func.count", "func.max", "func.min", "literal", "literal_column",
      "null", "select", "text",

@@ -211,6 +211,17 @@ def test_a_model_of_another_modality_is_not_named_where_one_of_this_modality_say
     assert the_study(transactions).reason == "not analysed: ct-head-haemorrhage: a water phantom"
 
 
+def test_a_model_for_drawn_images_is_not_named_where_a_real_study_has_a_reason(complete_study, triage, transactions):
+    both = triage(an_analysis(out_of_scope="a water phantom"))
+    drawn = ModelOffer(replace(MODEL, name="ct-drawn"), replace(HEAD_CT, required_makers=("Acuity",)), "a drawn bleed")
+    ours = both.analyser.offers()
+    both.analyser.offers = lambda: (*ours, drawn)
+
+    both.triage_study(STUDY, 1)
+
+    assert the_study(transactions).reason == "not analysed: ct-head-haemorrhage: a water phantom"
+
+
 def test_the_flag_of_one_model_survives_the_failure_of_another(complete_study, triage, transactions):
     both = triage(UnsupportedPixels("instance 1: not decodable"), an_analysis(0.9))
     both.analyser.models = (MODEL, replace(MODEL, name="ct-head-fracture"))

@@ -45,6 +45,50 @@ def test_less_dose_is_less_exposure_and_more_noise():
     assert noise(since[15]) > noise(before[15])
 
 
+def department_of(folder, scanner="", trouble=""):
+    """Write a scenario of one scanner and return its path."""
+    path = folder / "department.toml"
+    path.write_text(
+        f"start = 2026-07-01\ndays = 9\n[[scanners]]\nae_title = 'A'\nstudies_per_day = 9\n{scanner}\n"
+        f"[[troubles]]\nbegins = 2026-07-06\n{trouble}\n",
+        encoding="utf-8",
+    )
+    return str(path)
+
+
+def test_more_dose_than_usual_is_less_noise(tmp_path):
+    scenario = department_of(tmp_path, trouble="kind = 'dose'\namount = 4")
+    before, since = (slices_of(scenario, on, "A") for on in (BEFORE, SINCE))
+
+    assert float(since[0].Exposure) == 4 * float(before[0].Exposure)
+    # Four times the photons are half the noise; what differs between neighbours in the brain itself remains.
+    assert noise(since[15]) < 0.75 * noise(before[15])
+
+
+@pytest.mark.parametrize("thickness_mm", [1.25, 2.5, 7.5])
+def test_slices_are_as_thick_as_the_scenario_says(tmp_path, thickness_mm):
+    usual = slices_of(department_of(tmp_path, trouble="kind = 'mute'\nscanner = 'A'"), BEFORE, "A")
+    scenario = department_of(tmp_path, f"slice_thickness_mm = {thickness_mm}", "kind = 'logo'")
+    images = slices_of(scenario, BEFORE, "A")
+
+    heights = [float(one.ImagePositionPatient[2]) for one in images]
+    assert {float(one.SliceThickness) for one in images} == {thickness_mm}
+    assert np.diff(heights) == pytest.approx(thickness_mm)
+    # The same head, cut otherwise: as long to within a slice, of the same mean.
+    assert len(images) * thickness_mm == pytest.approx(len(usual) * 5.0, abs=thickness_mm)
+    middles = [np.mean([hounsfield(one).mean() for one in each]) for each in (images, usual)]
+    assert middles[0] == pytest.approx(middles[1], abs=25)
+    thinner = thickness_mm < 5
+    assert (noise(images[len(images) // 2]) > noise(usual[len(usual) // 2])) == thinner
+
+
+def test_slices_that_no_scanner_makes_are_refused(tmp_path):
+    scenario = department_of(tmp_path, "slice_thickness_mm = 0.1", "kind = 'logo'")
+
+    with pytest.raises(InvalidSetting, match=r"A: slices of 0.1 mm, a simulated CT makes 0.5 to 10 mm"):
+        on_a_day(PLAN, Path(scenario), BEFORE)
+
+
 def test_another_vendor_writes_other_names():
     before, since = slices_of("vendor", BEFORE, "CT1")[0], slices_of("vendor", SINCE, "CT1")[0]
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.builders import HEAD_CT, a_series, an_image
 from triage.identifiers import SeriesInstanceUid
-from triage.selection import reason_against, select_series
+from triage.selection import is_of_kind, reason_against, select_series
 
 CORONAL = (1.0, 0.0, 0.0, 0.0, 0.0, -1.0)
 
@@ -95,3 +95,16 @@ def test_an_excluded_maker_is_told_by_the_beginning_of_its_name():
         "made by ACUITY SIMULATOR Alpha, which the model was not trained on"
     )
     assert reason_against(a_series(), elsewhere) == ""
+
+
+def test_with_a_required_maker_images_of_all_others_are_refused():
+    drawn = replace(HEAD_CT, required_makers=("Acuity Simulator",))
+    simulated = replace(a_series(), header=replace(a_series().header, manufacturer="ACUITY SIMULATOR Alpha"))
+    unnamed = replace(a_series(), header=replace(a_series().header, manufacturer=""))
+    imitating = replace(a_series(), header=replace(a_series().header, manufacturer="Not Acuity Simulator"))
+
+    assert reason_against(simulated, drawn) == ""
+    assert reason_against(unnamed, drawn) == "made by nobody named, needed Acuity Simulator"
+    assert reason_against(imitating, drawn) == "made by Not Acuity Simulator, needed Acuity Simulator"
+    assert [is_of_kind(one, drawn) for one in (simulated, imitating)] == [True, False]
+    assert not is_of_kind(simulated, replace(drawn, modalities=("MR",)))

@@ -94,6 +94,7 @@ def test_the_headers_that_models_select_by_are_the_written_ones(converted):
 
     header, image = series.header, series.images[0]
     assert (header.modality, header.body_part) == (written.Modality, written.BodyPartExamined) == ("CT", "HEAD")
+    assert header.manufacturer == written.Manufacturer == "Acuity"
     assert (header.series_description, series.study_description) == ("Head 5 mm", "CT head")
     assert (header.series_description, series.study_description) == (
         written.SeriesDescription,
