@@ -64,7 +64,7 @@ def models(request: Request, _identity: Operator) -> ModelsView:
 
 @router.get("/models/{model_id}/card", response_class=PlainTextResponse)
 def card(request: Request, _identity: Operator, model_id: int) -> str:
-    """Return a model's card (Markdown) and what was measured of it here; 404 where there is no such model or no card."""
+    """Return a model's card (Markdown) and what was measured of it here; 404 where there is no such model or card."""
     return _card(request, lambda one: one.id == model_id)
 
 
