@@ -122,6 +122,8 @@ class GroupCommit:
     def _register(self, candidates: Sequence[Candidate]) -> Sequence[Registration]:
         with self._spool.placing():
             files = self._spool.place([one.file for one in candidates])
-            return self._intake.register_instances(
+            registrations = self._intake.register_instances(
                 [ReceivedInstance(one.header, file, one.source) for one, file in zip(candidates, files, strict=True)]
             )
+        self._spool.forget([one.file for one in candidates])
+        return registrations

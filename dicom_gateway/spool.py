@@ -137,10 +137,10 @@ class Spool:
         return UnfinishedFile(self, files.take(), claim, source)
 
     def place(self, sealed: Sequence[SealedFile]) -> list[StoredFile]:
-        """Return where the instances stay.
+        """Return where the instances stay; each keeps its name in the inbox, too, until `forget`.
 
-        The new name is not made durable: a file that has its old one again after a power failure is still sealed, and
-        gets its place once more (`dicom_gateway.adoption`).
+        Whoever finds a file in the inbox of a process that ended registers it (`dicom_gateway.adoption`), so it must
+        lie there until its row is committed. Neither name is fsynced again: after a power failure one of them is left.
 
         Raises:
             StorageFull: the disk says so; what has its place keeps it, and is the same when it comes again.
@@ -151,6 +151,11 @@ class Spool:
     def quarantine(self, sealed: SealedFile) -> StoredFile:
         """Return where unreadable bytes stay, apart from the instances; raises as `place`."""
         return self._place([sealed], [self.folder / _QUARANTINE / f"{sealed.sha256}.dcm"])[0]
+
+    def forget(self, sealed: Sequence[SealedFile]) -> None:
+        """Take the files, whose rows are committed, out of the inbox."""
+        for one in sealed:
+            one.path.unlink(missing_ok=True)
 
     @contextmanager
     def placing(self) -> Iterator[None]:
@@ -170,7 +175,7 @@ class Spool:
     def _place(self, sealed: Sequence[SealedFile], paths: Sequence[Path]) -> list[StoredFile]:
         with full_disk_told(self.folder):
             for one, path in zip(sealed, paths, strict=True):
-                _move(one.path, path)
+                _name(one.path, path)
         return [
             StoredFile(one.sha256, one.size, str(path), one.transfer_syntax_uid)
             for one, path in zip(sealed, paths, strict=True)
@@ -208,15 +213,14 @@ def _locked(folder: Path, kind: int) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _move(path: Path, place: Path) -> None:
-    """Leave the file at its place, whose name is made of its content: what is there already are the same bytes."""
-    if place.exists():
-        path.unlink(missing_ok=True)
-        return
+def _name(path: Path, place: Path) -> None:
+    """Give the file its place as a further name, made of its content: what is there already are the same bytes."""
     try:
-        path.rename(place)
+        os.link(path, place)
+    except FileExistsError:
+        return
     except FileNotFoundError:
-        # Another process may have taken it over a moment ago.
+        # Another process may have taken it over, and be done with it.
         if not place.exists():
             raise
 

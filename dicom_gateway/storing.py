@@ -72,6 +72,7 @@ class Storing:
     def keep_apart(self, sealed: SealedFile, claimed_uid: str, reason: str, source: Source) -> None:
         """Keep bytes that are no instance, and make them known."""
         self.intake_log.quarantined(self.spool.quarantine(sealed), claimed_uid, reason, source)
+        self.spool.forget([sealed])
 
 
 class Session:

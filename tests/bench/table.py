@@ -23,7 +23,7 @@ def table(lines: list[dict[str, Any]]) -> str:
               *(f"{one} / storescp" for one in ours)]  # fmt: skip
     rows = [titles, ["---"] * len(titles)]
     for (nagle, kind, associations), row in sorted(measured.items(), key=_order):
-        rates = [str(row[name]["rate"]) if name in row else "" for name in (*ours, *_PEERS)]
+        rates = [str(row[name]["rate"] or "hidden by noise") if name in row else "" for name in (*ours, *_PEERS)]
         ratios = [str(row[one].get(f"x_{peer}", "")) for peer in ("orthanc", "storescp") for one in ours if one in row]
         rows.append([_SIZES[kind], str(associations), nagle, str(next(iter(row.values()))["n"]), *rates, *ratios])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)

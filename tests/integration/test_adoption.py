@@ -79,6 +79,20 @@ def test_a_file_whose_row_was_committed_before_is_known_already(store, engine):
     assert parts(store) == []
 
 
+def test_a_file_that_has_its_place_and_no_row_yet_is_found(store, engine):
+    ended = prepare_spool(store.spool.folder, 0)
+    sealed = written(ended, encoded(a_ct())).seal()
+    ended.place([sealed])
+    ended.inbox.close()
+
+    assert Adoption(store).look() == 1
+
+    (kept,) = list_instances(engine)
+    assert kept["sha256"] == sealed.sha256
+    assert Path(kept["path"]).read_bytes().endswith(encoded(a_ct()))
+    assert parts(store) == []
+
+
 def test_a_file_that_was_never_sealed_is_removed(store, engine):
     ended = prepare_spool(store.spool.folder, 0)
     # Whole as a data set, but more of it was to come.
