@@ -29,7 +29,8 @@ class FitPlan:
     """How a network is fitted.
 
     Of the images of an epoch `positive_share` have the first label; `label_weights` weigh the losses of the labels and
-    `mask_weight` that of the map against the mask.
+    `mask_weight` that of the map against the mask. With `dice_of_each` the overlap is that of each image by itself, so
+    that a small lesion counts as much as a large one; otherwise that of the whole batch.
     """
 
     network: LesionPlan
@@ -45,6 +46,7 @@ class FitPlan:
     average_decay: float = 0.99
     smoothing: float = 0.03
     seed: int = 20
+    dice_of_each: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,14 +179,14 @@ def _loss(
     value = (each.sum(dim=0) / known.sum(dim=0).clamp(min=1) * weights).sum()
     masked = torch.from_numpy(images.lesion_known[indices]).to(logits.device)
     if plan.mask_weight and masked.any():
-        value = value + plan.mask_weight * _mask_loss(maps[masked].float(), lesion[masked])
+        value = value + plan.mask_weight * _mask_loss(maps[masked].float(), lesion[masked], plan)
     return value
 
 
-def _mask_loss(maps: Tensor, lesion: Tensor) -> Tensor:
+def _mask_loss(maps: Tensor, lesion: Tensor, plan: FitPlan) -> Tensor:
     target = functional.adaptive_avg_pool2d(lesion, (maps.shape[2], maps.shape[3]))
     cells = functional.binary_cross_entropy_with_logits(maps, target)
-    overlap: Tensor = DiceLoss(sigmoid=True, batch=True, smooth_nr=1.0, smooth_dr=1.0)(maps, target)
+    overlap: Tensor = DiceLoss(sigmoid=True, batch=not plan.dice_of_each, smooth_nr=1.0, smooth_dr=1.0)(maps, target)
     return overlap + 2 * cells
 
 

@@ -20,7 +20,8 @@ class LesionPlan:
     for a question about a lesion that every image shows. Further labels come from the head in both cases. With "cells"
     every cell of a coarse map has weights of its own, so that it matters where in the image something lies, and the
     logit is the mean of the map; `stride` is then 16 and `rows` the side of the grid. Elsewhere `stride` is how many
-    cells of the grid one cell of the map covers each way: 2, 4 or 8.
+    cells of the grid one cell of the map covers each way: 2, 4 or 8. With `context` a further stage, at a 32nd of the
+    grid, sees the whole image, to tell which of several dark places is the lesion.
     """
 
     channels: int
@@ -31,6 +32,7 @@ class LesionPlan:
     top_share: float = 0.002
     drop: float = 0.2
     rows: int = 0
+    context: bool = False
 
 
 class LesionNetwork(nn.Module):
@@ -44,6 +46,8 @@ class LesionNetwork(nn.Module):
         self.stem = _convolution(plan.channels, first, stride=2)
         self.quarter, self.eighth = _stage(first, second), _stage(second, third)
         self.sixteenth = _stage(third, fourth)
+        if plan.context:
+            self.thirty_second, self.to_sixteenth = _stage(fourth, third), nn.Conv2d(third, fourth, 1)
         self.bottom = nn.Sequential(_convolution(fourth, fourth), nn.Dropout2d(plan.drop / 2))
         self.to_eighth, self.at_eighth = nn.Conv2d(fourth, third, 1), _convolution(third, third)
         if plan.answer == "cells":
@@ -70,7 +74,10 @@ class LesionNetwork(nn.Module):
         half = self.stem(image)
         quarter = self.quarter(half)
         eighth = self.eighth(quarter)
-        sixteenth = self.bottom(self.sixteenth(eighth))
+        sixteenth = self.sixteenth(eighth)
+        if self.plan.context:
+            sixteenth = sixteenth + _twice(self.to_sixteenth(self.thirty_second(sixteenth)))
+        sixteenth = self.bottom(sixteenth)
         finest = coarse = self.at_eighth(eighth + _twice(self.to_eighth(sixteenth)))
         if self.plan.stride <= 4:
             finest = self.at_quarter(quarter + _twice(self.to_quarter(coarse)))

@@ -21,7 +21,7 @@ def targets(row: Row) -> tuple[float, ...]:
 
 RECIPE = Recipe(
     name="us-breast-lesion",
-    version="1.0.0",
+    version="1.1.0",
     task="suspicious lesion on breast ultrasound",
     description="Outlines the lesion on breast ultrasound images and ranks how suspicious it looks. Research use.",
     code=Code("108369006", "SCT", "Neoplasm"),
@@ -51,13 +51,18 @@ RECIPE = Recipe(
     labels=("malignant", "BI-RADS 3 or higher", "BI-RADS 4 or higher", "BI-RADS 5"),
     targets=targets,
     plan=FitPlan(
-        network=LesionPlan(channels=1, labels=4, answer="head", stride=2, drop=0.3),
-        epochs=18,
+        network=LesionPlan(
+            channels=1, labels=4, answer="head", stride=2, drop=0.3, widths=(16, 32, 64, 88), context=True
+        ),
+        epochs=40,
         images_per_epoch=1120,
         label_weights=(1.0, 0.3, 0.4, 0.3),
         mask_weight=2.0,
         variation=Variation(turn=0.15, speckle=0.3, text=0.3, ramp=0.3, gamma=0.4),
         positive_share=0.45,
+        batch_size=16,
+        learning_rate=2e-3,
+        dice_of_each=True,
     ),
     folds=4,
     fold_column="fold",
@@ -84,4 +89,8 @@ RECIPE = Recipe(
         "Calipers and words are burned into many images. Words were burned in at random in training against that.",
         "Cysts with debris and fat lobules look like solid lesions on a still.",
     ),
+    changes={
+        "1.0.0": "first version",
+        "1.1.0": "a stage that sees the whole image, the overlap of each image by itself, 40 epochs in smaller batches",
+    },
 )
