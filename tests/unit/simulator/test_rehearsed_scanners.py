@@ -61,8 +61,8 @@ def test_more_dose_than_usual_is_less_noise(tmp_path):
     before, since = (slices_of(scenario, on, "A") for on in (BEFORE, SINCE))
 
     assert float(since[0].Exposure) == 4 * float(before[0].Exposure)
-    # Four times the photons are half the noise; what differs between neighbours in the brain itself remains.
-    assert noise(since[15]) < 0.75 * noise(before[15])
+    # Four times the photons are half the noise; half of the variance between neighbours is the brain's own, and stays.
+    assert noise(since[15]) < 0.85 * noise(before[15])
 
 
 @pytest.mark.parametrize("thickness_mm", [1.25, 2.5, 7.5])

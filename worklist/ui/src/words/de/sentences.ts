@@ -28,6 +28,7 @@ export const sentences: Words["sentences"] = [
   ["{} images accepted", "{} Bilder angenommen"],
   ["modality {}, needed {}", "Modalität {}, nötig {}"],
   ["made by {}, which the model was not trained on", "Gerät von {}, das das Modell aus dem Training nicht kennt"],
+  ["made by {}, needed {}", "Gerät von {}, nötig {}"],
   ["body part not stated, needed {}", "Körperteil nicht angegeben, nötig {}"],
   ["body part {}, needed {}", "Körperteil {}, nötig {}"],
   ["description says {}", "die Beschreibung sagt {}"],
