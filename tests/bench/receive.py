@@ -1,7 +1,7 @@
 """Instances a second into Acuity, DCMTK's storescp and Orthanc, in one run on one machine, sent by DCMTK's storescu.
 
-Every receiver gets the same new instances in turn; a line holds the rate of the fastest of the repeats, since what else
-the machine does only ever adds to the time, and its ratio to the peers.
+Every receiver gets the same new instances in turn; a line holds the rate by the medians of the repeats, and its ratio to
+the peers.
 To start a sender takes about as long as to send ten images. So as many senders send one instance each before, and what
 that takes is taken off, for every receiver alike: the rate is that of all instances but each sender's first.
 Acuity answers when the file is durable and its row is certain, Orthanc after an fsync of its own and no sync of its
@@ -19,6 +19,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from tests.bench.objects import KINDS, write_objects
@@ -41,7 +42,7 @@ class Times:
 
     def rate(self, further: int) -> float | None:
         """Return how many a second there were of those that are no sender's first; None where noise hides it."""
-        seconds = min(self.all_s) - min(self.start_s)
+        seconds = median(self.all_s) - median(self.start_s)
         return further / seconds if seconds > 0 else None
 
 
@@ -122,4 +123,4 @@ def _lines(times: dict[str, Times], further: int, what: dict[str, Any]) -> Itera
             if peer != name and rate and (other := rates.get(peer))
         }
         told = {"receiver": name, "unit": "instances/s", "n": further, "rate": rate and round(rate, 1)}
-        yield {**what, **told, "start_s": round(min(one.start_s), 3), "all_s": round(min(one.all_s), 3), **ratios}
+        yield {**what, **told, "start_s": round(median(one.start_s), 3), "all_s": round(median(one.all_s), 3), **ratios}
