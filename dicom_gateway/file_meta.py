@@ -6,6 +6,7 @@ Source: PS3.10 section 7.1 (file meta information; Private Information is ours t
 import json
 import struct
 from dataclasses import dataclass
+from functools import cache
 from mmap import mmap
 
 from dicom_gateway.elements import Encoding, find
@@ -56,11 +57,11 @@ def file_meta(claim: Claim, source: Source) -> FileMeta:
     private += b" " * (len(private) % 2)
     elements = b"".join(
         (
-            _VERSION,
+            _version(),
             _short(0x0002, b"UI", claim.sop_class_uid),
             _short(0x0003, b"UI", claim.sop_instance_uid),
             _short(0x0010, b"UI", claim.transfer_syntax_uid),
-            _IMPLEMENTATION,
+            _implementation(),
             struct.pack("<HH2sHL", 2, 0x0102, b"OB", 0, len(private)) + private,
         )
     )
@@ -93,9 +94,15 @@ def _short(element: int, vr: bytes, text: str) -> bytes:
     return struct.pack("<HH2sH", 2, element, vr, len(value)) + value
 
 
-_VERSION = struct.pack("<HH2sHL", 2, 1, b"OB", 0, 2) + b"\x00\x01"
-_IMPLEMENTATION = (
-    _short(0x0012, b"UI", IMPLEMENTATION_CLASS_UID)
-    + _short(0x0013, b"SH", IMPLEMENTATION_VERSION_NAME)
-    + _short(0x0100, b"UI", IMPLEMENTATION_CLASS_UID)
-)
+@cache
+def _version() -> bytes:
+    return struct.pack("<HH2sHL", 2, 1, b"OB", 0, 2) + b"\x00\x01"
+
+
+@cache
+def _implementation() -> bytes:
+    return (
+        _short(0x0012, b"UI", IMPLEMENTATION_CLASS_UID)
+        + _short(0x0013, b"SH", IMPLEMENTATION_VERSION_NAME)
+        + _short(0x0100, b"UI", IMPLEMENTATION_CLASS_UID)
+    )

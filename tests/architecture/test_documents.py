@@ -62,7 +62,7 @@ def test_the_page_about_models_lists_every_command_and_every_step():
     commands = {row[0].strip("`").split()[2] for row in table_under("## Commands", page)}
     steps = {row[0]: set(row[2].split(", ")) for row in table_under("## States", page)}
 
-    changes = {"install", "activate", "shadow", "retire", "rollback", "seal"}
+    changes = {"install", "activate", "shadow", "retire", "rollback", "seal", "sign"}
     assert commands == changes | {"list", "show", "verify", "card", "shadow-report"}
     assert steps == {before.value: {after.value for after in ALLOWED[before]} for before in ModelState}
 

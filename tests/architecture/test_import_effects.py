@@ -11,12 +11,14 @@ import pytest
 from tests.architecture.source_tree import ROOT, Module, code_run_at_import, product_modules, require_none
 
 PURE_CALLS = frozenset(
-    {"bytes", "dataclass", "dict", "field", "float", "frozenset", "int", "len", "list", "max", "min", "np.ones",
-     "np.zeros", "range", "re.compile", "set", "sorted", "str", "timedelta", "tuple", "zip",
+    {"bytes", "dataclass", "dict", "field", "float", "frozenset", "int", "len", "list", "max", "min", "np.int32",
+     "np.ones", "np.zeros", "range", "re.compile", "set", "sorted", "str", "timedelta", "tuple", "zip",
      # What pydantic is told of a check; it runs when a value is made.
      "field_validator", "model_validator", "field_serializer",
      # A logger that is asked for is not yet configured; its first event reads the configuration.
      "structlog.get_logger", "logging.getLogger",
+     # A function that remembers what it returned.
+     "lru_cache",
      # Routes, and the permission that each of them needs.
      "router.delete", "router.get", "router.patch", "router.post", "router.put", "may",
      # Puts a specification together from its parts.

@@ -1,7 +1,7 @@
 /** Who is logged in, what they have chosen of the page, and the way out. */
 
-import type { ReactNode } from "react";
-import { Button, Dialog, DialogTrigger, Popover } from "react-aria-components";
+import { useContext, type ReactNode } from "react";
+import { Button, DialogTrigger, OverlayTriggerStateContext, Popover } from "react-aria-components";
 import type { Session } from "./api";
 import type { Bell } from "./bell";
 import { BellIcon, ChevronIcon, PersonIcon } from "./icons";
@@ -19,48 +19,52 @@ interface Props {
 }
 
 export function AccountMenu({ session, bell, onHelp, onLogout }: Props): ReactNode {
-  const isKept = useIsKept();
   return (
     <DialogTrigger>
       <Button className="button button-quiet account-button" aria-label={words.frame.accountOf(session.name)}>
         <PersonIcon /> <span className="account-name">{session.name}</span> <ChevronIcon />
       </Button>
+      {/* The popover is the dialog: one inside of it would leave its own button to dismiss outside of every landmark. */}
       <Popover className="popover" placement="bottom end">
-        <Dialog className="account-menu" aria-label={words.frame.accountOf(session.name)}>
-          {({ close }) => (
-            <>
-              <p>
-                <strong>{session.name}</strong>
-                <span className="second">{roleWords(session.role)}</span>
-              </p>
-              {bell && (
-                <label className="choice-line">
-                  <input type="checkbox" checked={bell.isOn} onChange={(event) => bell.change(event.currentTarget.checked)} />
-                  <BellIcon isOn={bell.isOn} /> {words.frame.notifyMe}
-                </label>
-              )}
-              <ThemeChoice />
-              <LanguageChoice />
-              {!isKept && <p role="alert">{words.frame.notKept}</p>}
-              <div className="account-acts">
-                <Button
-                  className="button"
-                  onPress={() => {
-                    close();
-                    onHelp();
-                  }}
-                >
-                  {words.frame.help}
-                </Button>
-                <Button className="button" onPress={onLogout}>
-                  {words.frame.logOut}
-                </Button>
-              </div>
-            </>
-          )}
-        </Dialog>
+        <Choices session={session} bell={bell} onHelp={onHelp} onLogout={onLogout} />
       </Popover>
     </DialogTrigger>
+  );
+}
+
+function Choices({ session, bell, onHelp, onLogout }: Props): ReactNode {
+  const isKept = useIsKept();
+  const popover = useContext(OverlayTriggerStateContext);
+  return (
+    <div className="account-menu">
+      <p>
+        <strong>{session.name}</strong>
+        <span className="second">{roleWords(session.role)}</span>
+      </p>
+      {bell && (
+        <label className="choice-line">
+          <input type="checkbox" checked={bell.isOn} onChange={(event) => bell.change(event.currentTarget.checked)} />
+          <BellIcon isOn={bell.isOn} /> {words.frame.notifyMe}
+        </label>
+      )}
+      <ThemeChoice />
+      <LanguageChoice />
+      {!isKept && <p role="alert">{words.frame.notKept}</p>}
+      <div className="account-acts">
+        <Button
+          className="button"
+          onPress={() => {
+            popover?.close();
+            onHelp();
+          }}
+        >
+          {words.frame.help}
+        </Button>
+        <Button className="button" onPress={onLogout}>
+          {words.frame.logOut}
+        </Button>
+      </div>
+    </div>
   );
 }
 
