@@ -1,7 +1,7 @@
 """Instances a second into Acuity, DCMTK's storescp and Orthanc, in one run on one machine, sent by DCMTK's storescu.
 
-Every receiver gets the same new instances in turn; a line holds the rate by the medians of the repeats, and its ratio to
-the peers.
+Every receiver gets the same new instances in turn; a line holds the rate by the medians of the repeats, and its ratios
+to the peers.
 To start a sender takes about as long as to send ten images. So as many senders send one instance each before, and what
 that takes is taken off, for every receiver alike: the rate is that of all instances but each sender's first.
 Acuity answers when the file is durable and its row is certain, Orthanc after an fsync of its own and no sync of its
