@@ -1,8 +1,14 @@
-"""Platt scaling and operating points, from scores of patients that the scoring network did not see."""
+"""Platt scaling, what else was tried, and operating points, from scores of patients that no scoring network saw."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import expit
 from scipy.stats import rankdata
+from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 from inference.postprocess import study_logit
@@ -42,6 +48,54 @@ def fitted_curve(logits: NDArray[np.float64], truth: NDArray[np.bool_]) -> Logis
         # Scores that order backwards cannot be repaired by a curve; a flat one says that they mean nothing.
         slope, intercept = 0.01, float(np.log(truth.mean() / (1 - truth.mean())))
     return LogisticCurve(round(slope, 6), round(intercept, 6))
+
+
+@dataclass(frozen=True, slots=True)
+class BrierScores:
+    """Brier score of three ways from logit to probability, each fitted to nine tenths of the patients at a time."""
+
+    platt: float
+    temperature: float
+    isotonic: float
+
+
+def brier_scores(
+    logits: NDArray[np.float64], truth: NDArray[np.bool_], patients: NDArray[np.str_], seed: int, repeats: int = 10
+) -> BrierScores:
+    """Return how well each way does on patients that its curve was not fitted to, the mean of `repeats` divisions.
+
+    Sources: J. Platt, Probabilistic Outputs for Support Vector Machines, 1999; C. Guo et al., On Calibration of Modern
+    Neural Networks, ICML 2017 (temperature); B. Zadrozny and C. Elkan, KDD 2002 (isotonic regression).
+    """
+    names, member = np.unique(patients, return_inverse=True)
+    random, errors = np.random.default_rng(seed), []
+    for _ in range(repeats):
+        parts = random.permutation(len(names))[member] % 10
+        for part in set(parts):
+            seen, unseen = parts != part, parts == part
+            curves = [fit(logits[seen], truth[seen]) for fit in (_platt, _temperature, _isotonic)]
+            errors.append([(curve(logits[unseen]) - truth[unseen]) ** 2 for curve in curves])
+    platt, temperature, isotonic = (float(np.concatenate(one).mean()) for one in zip(*errors, strict=True))
+    return BrierScores(round(platt, 4), round(temperature, 4), round(isotonic, 4))
+
+
+Curve = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
+
+def _platt(logits: NDArray[np.float64], truth: NDArray[np.bool_]) -> Curve:
+    curve = fitted_curve(logits, truth)
+    return lambda others: np.asarray(expit(curve.slope * others + curve.intercept))
+
+
+def _temperature(logits: NDArray[np.float64], truth: NDArray[np.bool_]) -> Curve:
+    signed = np.where(truth, -logits, logits)
+    slope = minimize_scalar(lambda one: np.logaddexp(0, one * signed).mean(), bounds=(0.01, 20), method="bounded").x
+    return lambda others: np.asarray(expit(slope * others))
+
+
+def _isotonic(logits: NDArray[np.float64], truth: NDArray[np.bool_]) -> Curve:
+    steps = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(logits, truth)
+    return lambda others: np.asarray(steps.predict(others))
 
 
 def operating_points(probabilities: NDArray[np.float64], truth: NDArray[np.bool_]) -> tuple[OperatingPoint, ...]:

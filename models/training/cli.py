@@ -68,8 +68,6 @@ def _add_head_ct(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_lesions(parser: argparse.ArgumentParser, recipe: Recipe) -> None:
-    if recipe.pretraining:
-        parser.add_argument("--pretrain", type=Path, help="data set to begin with; no figure comes from it")
     parser.set_defaults(run=lambda chosen: _train_lesions(chosen, recipe))
 
 
@@ -95,7 +93,6 @@ def _train_lesions(chosen: argparse.Namespace, recipe: Recipe) -> Any:
         data=chosen.data,
         bundle_folder=bundle,
         kept=chosen.kept or _kept_beside(bundle),
-        pretrain=getattr(chosen, "pretrain", None),
         others=tuple(chosen.others),
         device=chosen.device,
     )

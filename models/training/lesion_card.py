@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from models.training.card import gate_text, shown
 from models.training.export import Parity
+from models.training.figures import Estimate
 from models.training.gate import GateFigures
+from models.training.left_out import LeftOutFigure
 from models.training.lesion_figures import LesionFigures
 from models.training.lesion_recipe import Recipe
 from models.training.shortcuts import Shortcuts
@@ -22,6 +24,7 @@ class LesionReport:
     members: int
     parameters: int
     command: str
+    left_out: tuple[LeftOutFigure, ...] = ()
 
 
 def card_text(report: LesionReport, recipe: Recipe, spec: TriageSpec, weights_sha256: str) -> str:
@@ -31,6 +34,7 @@ def card_text(report: LesionReport, recipe: Recipe, spec: TriageSpec, weights_sh
         _use_and_data(recipe, spec),
         _figures(report, recipe),
         _subgroups(report.figures),
+        _left_out(report.left_out),
         _operating_points(report.figures, spec),
         gate_text(report.gate),
         _weaknesses(report, recipe),
@@ -39,14 +43,20 @@ def card_text(report: LesionReport, recipe: Recipe, spec: TriageSpec, weights_sh
     return "\n".join(section for section in sections if section)
 
 
-ANSWERS = {
-    "map": "The logit of an image is the mean of its map's highest cells: the map shows what the answer rests on.",
-    "head": "The logit of an image comes from features inside the outlined lesion, around it and overall.",
-    "cells": (
-        "Every cell of a coarse map has weights of its own, on features that were fitted to these images and on\n"
-        "  features left as they were pretrained; the logit is the mean of the map, so the map shows all of what it is."
+SMALL = "small residual networks with a top-down path"
+KINDS = {
+    "map": (
+        SMALL,
+        "The logit of an image is the mean of its map's highest cells: the map shows what the answer rests on.",
+    ),
+    "head": (SMALL, "The logit of an image comes from features inside the outlined lesion, around it and overall."),
+    "transfer": (
+        "times the first four stages of EfficientNet-Lite0 as fitted to photographs, the fourth fitted on to this set",
+        "Beside it a linear look at the fourth stage as it was published answers. The logit is the mean of the map,\n"
+        "  so the map shows all of what it is.",
     ),
 }
+"""Of each kind of network: what it is, and how it answers."""
 
 
 def _what_it_is(report: LesionReport, recipe: Recipe, spec: TriageSpec, weights_sha256: str) -> str:
@@ -58,6 +68,7 @@ def _what_it_is(report: LesionReport, recipe: Recipe, spec: TriageSpec, weights_
     shows = "outlines the lesion" if spec.segmentation else "points at what raised the score; it does not measure"
     if spec.display_policy != "localising":
         shows = "is not shown to readers: it says what the score is the sum of, not where a lesion lies"
+    kind, answers = KINDS[recipe.plan.network.answer]
     return f"""# {spec.name} {spec.version}
 
 {recipe.description} Finding: {spec.code.meaning} ({spec.code.scheme} {spec.code.value}), {spec.site.meaning}.
@@ -65,8 +76,8 @@ def _what_it_is(report: LesionReport, recipe: Recipe, spec: TriageSpec, weights_
 **AI result, not a diagnosis. Research use only. Not a medical device.** "No flag" does not mean "normal".
 
 ## What it is
-- {report.members} small residual networks with a top-down path ({report.parameters} parameters each), one per fold,
-  their logits and maps averaged. {ANSWERS[recipe.plan.network.answer]}
+- {report.members} {kind} ({report.parameters} parameters each), one per fold,
+  their logits and maps averaged. {answers}
 - Input: {preparation.rows}x{preparation.columns} cells over the whole image, {values};
   channels: {", ".join(preparation.channels)}.
 - The map {shows}. Score of a study: that of its most suspicious image; Platt scaling.
@@ -87,6 +98,7 @@ Not for diagnosis, and not for: {recipe.not_for}.
 
 def _figures(report: LesionReport, recipe: Recipe) -> str:
     figures, shortcuts, parity = report.figures, report.shortcuts, report.parity
+    brier = figures.brier_of_curves
     forest = "a random forest in the same folds; what remains without seeing a lesion"
     rows = [("image AUC", shown(figures.image_auc), "other sites, makers and protocols")]
     if figures.study_auc is not None and figures.studies != figures.labelled_images:
@@ -105,6 +117,11 @@ def _figures(report: LesionReport, recipe: Recipe) -> str:
         ]
     rows += [
         ("Brier score, images", f"{figures.image_brier:.3f}", "calibration elsewhere: fitted on these very scores"),
+        (
+            "the same, curve not fitted to the patient: Platt, temperature, isotonic",
+            f"{brier.platt:.4f}, {brier.temperature:.4f}, {brier.isotonic:.4f}",
+            "the first is used",
+        ),
         ("shortcut: 16x16 thumbnail, image AUC", f"{shortcuts.thumbnail_16:.3f}", forest),
         ("shortcut: outer frame only, image AUC", f"{shortcuts.outer_frame:.3f}", "the same"),
         ("shortcut: width, height, file size, image AUC", f"{shortcuts.size_only:.3f}", "the same"),
@@ -140,6 +157,29 @@ def _subgroups(figures: LesionFigures) -> str:
 |---|---|---|---|
 {rows}
 """
+
+
+def _left_out(figures: tuple[LeftOutFigure, ...]) -> str:
+    if not figures:
+        return ""
+    rows = "\n".join(
+        f"| {one.column} {one.value} | {one.images} | {one.positive_images} | {shown(one.unseen.image_auc)} "
+        f"| {shown(one.seen.image_auc)} | {_dice(one.unseen.dice_mean)} | {_dice(one.seen.dice_mean)} |"
+        for one in figures
+    )
+    column, epochs = figures[0].column, figures[0].epochs
+    return f"""### A {column} that was not seen
+A network was fitted for {epochs} epochs without each {column} and answered about its images alone. Beside it the
+networks of the folds, which saw other patients of it and were fitted for longer: part of a difference is that.
+
+| left out | images | positive | image AUC, unseen | the same, seen | mean Dice, unseen | the same, seen |
+|---|---|---|---|---|---|---|
+{rows}
+"""
+
+
+def _dice(estimate: Estimate | None) -> str:
+    return shown(estimate) if estimate else "no outlines"
 
 
 def _operating_points(figures: LesionFigures, spec: TriageSpec) -> str:

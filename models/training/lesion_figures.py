@@ -1,6 +1,5 @@
 """The figures of a planar model's card, all from patients that the scoring network did not see."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +9,7 @@ from torch.nn import functional
 
 from inference.masks import masks_on_images
 from inference.postprocess import calibrated
+from models.training.calibration import BrierScores, brier_scores
 from models.training.figures import AtThreshold, Estimate, bootstrapped, clustered_auc, exact_proportion, rounded
 from models.training.lesion_folds import CrossValidated
 from models.training.lesion_images import ImageSet, read_grey, read_mask
@@ -60,6 +60,7 @@ class LesionFigures:
     image_auc: Estimate
     study_auc: Estimate | None
     image_brier: float
+    brier_of_curves: BrierScores
     counted: str
     at_thresholds: tuple[AtThreshold, ...]
     subgroups: tuple[SubgroupFigure, ...]
@@ -86,6 +87,7 @@ def lesion_figures(recipe: Recipe, images: ImageSet, result: CrossValidated, spe
         positive_studies=int(study_truth.sum()),
         image_auc=area(positive, logits, patients, seed),
         study_auc=None if study_truth.all() else area(study_truth, study_logits, study_patients, seed),
+        brier_of_curves=brier_scores(logits, positive, patients, seed),
         image_brier=rounded(float(np.mean((probabilities - positive) ** 2))),
         counted=recipe.counted,
         at_thresholds=tuple(
@@ -149,27 +151,12 @@ def _subgroup(
 
 
 def _mask_figures(recipe: Recipe, images: ImageSet, result: CrossValidated) -> MaskFigures:
-    if recipe.segmentation is None:
-        raise ValueError(f"{recipe.name}: masks in the data, needed a segmentation in the recipe")
-    stills = recipe.accepts.stills
-    common, total = np.zeros(len(images)), np.zeros(len(images))
-    for index, path in enumerate(images.mask_files):
-        shape = read_grey(images.files[index]).shape
-        maps = result.unseen.maps[index][np.newaxis].astype(np.float32)
-        found = masks_on_images(maps, images.placements[index], (shape[0], shape[1]), recipe.segmentation)[0]
-        truth = read_mask(path) if path else np.zeros(shape, dtype=bool)
-        common[index], total[index] = (found & truth).sum(), found.sum() + truth.sum()
-    units = np.arange(len(images)) if stills else np.unique(images.studies, return_inverse=True)[1]
-    overlap, size = np.bincount(units, common), np.bincount(units, total)
-    owner = np.empty(len(size), dtype=images.patients.dtype)
-    owner[units] = images.patients
-    compared = size > 0
-    dice, groups = 2 * overlap[compared] / size[compared], by_patient(owner[compared])
+    dice, patients = dice_scores(recipe, images, np.arange(len(images)), result.unseen.maps)
     peak, inside = _pointing(images, result)
     return MaskFigures(
-        counted_per="image" if stills else "study",
-        compared=int(compared.sum()),
-        dice_mean=bootstrapped(_mean_of(dice, groups), len(groups), recipe.plan.seed),
+        counted_per="image" if recipe.accepts.stills else "study",
+        compared=len(dice),
+        dice_mean=mean_dice(dice, patients, recipe.plan.seed),
         dice_median=rounded(float(np.median(dice))),
         missed=int((dice == 0).sum()),
         peak_inside=exact_proportion(int(peak.sum()), len(peak)),
@@ -177,8 +164,38 @@ def _mask_figures(recipe: Recipe, images: ImageSet, result: CrossValidated) -> M
     )
 
 
-def _mean_of(values: NDArray[np.float64], groups: list[NDArray[np.int64]]) -> Callable[[NDArray[np.int64]], float]:
-    return lambda chosen: float(np.concatenate([values[groups[index]] for index in chosen]).mean())
+def dice_scores(
+    recipe: Recipe, images: ImageSet, chosen: NDArray[np.int64], maps: NDArray[np.float16]
+) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
+    """Return the Dice of every still, or of all slices of a study together, and its patient, from maps of `chosen`.
+
+    Where nothing was outlined and nothing found there is no Dice, and the entry is left out.
+    """
+    if recipe.segmentation is None:
+        raise ValueError(f"{recipe.name}: masks in the data, needed a segmentation in the recipe")
+    common, total = np.zeros(len(chosen)), np.zeros(len(chosen))
+    for place, index in enumerate(chosen):
+        shape, path = read_grey(images.files[index]).shape, images.mask_files[index]
+        logits = maps[place][np.newaxis].astype(np.float32)
+        found = masks_on_images(logits, images.placements[index], (shape[0], shape[1]), recipe.segmentation)[0]
+        truth = read_mask(path) if path else np.zeros(shape, dtype=bool)
+        common[place], total[place] = (found & truth).sum(), found.sum() + truth.sum()
+    units = np.arange(len(chosen))
+    if not recipe.accepts.stills:
+        units = np.unique(images.studies[chosen], return_inverse=True)[1]
+    overlap, size = np.bincount(units, common), np.bincount(units, total)
+    owner = np.empty(len(size), dtype=images.patients.dtype)
+    owner[units] = images.patients[chosen]
+    compared = size > 0
+    return 2 * overlap[compared] / size[compared], owner[compared]
+
+
+def mean_dice(dice: NDArray[np.float64], patients: NDArray[np.str_], seed: int) -> Estimate:
+    """Return the mean with an interval from drawing patients with replacement."""
+    groups = by_patient(patients)
+    return bootstrapped(
+        lambda drawn: float(np.concatenate([dice[groups[one]] for one in drawn]).mean()), len(groups), seed
+    )
 
 
 def _pointing(images: ImageSet, result: CrossValidated) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:

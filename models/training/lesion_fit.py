@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.training.first_look import learn, look_with
 from models.training.kept import Fitted
 from models.training.lesion_augmentation import Variation, varied
 from models.training.lesion_images import ImageSet
-from models.training.lesion_network import LesionNetwork, LesionPlan
+from models.training.linear_look import learn
+from models.training.planar_network import PlanarNetwork, PlanarPlan, network_of
 from models.training.progress import Watcher
+from models.training.transfer_network import TransferNetwork
 from models.triage_spec import Preparation
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ class FitPlan:
     that a small lesion counts as much as a large one; otherwise that of the whole batch.
     """
 
-    network: LesionPlan
+    network: PlanarPlan
     epochs: int
     images_per_epoch: int
     label_weights: tuple[float, ...]
@@ -65,14 +66,14 @@ def fit(
     plan: FitPlan,
     device: str,
     watch: Watcher,
-    start: LesionNetwork | None = None,
-) -> Fitted[LesionNetwork]:
-    """Return a network fitted to the images whose indices are `chosen`, begun at `start` where there is one."""
+) -> Fitted[PlanarNetwork]:
+    """Return a network fitted to the images whose indices are `chosen`."""
     torch.manual_seed(plan.seed)
     random, torch_random = np.random.default_rng(plan.seed), torch.Generator().manual_seed(plan.seed)
-    network = begun(plan.network, start).to(device)
+    network = network_of(plan.network).to(device)
     average = copy.deepcopy(network)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay)
+    fitted = [one for one in network.parameters() if one.requires_grad]
+    optimiser = torch.optim.AdamW(fitted, lr=plan.learning_rate, weight_decay=plan.weight_decay)
     steps = plan.epochs * max(1, plan.images_per_epoch // plan.batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, plan.learning_rate, total_steps=steps, pct_start=0.15)
     losses: list[float] = []
@@ -86,34 +87,22 @@ def fit(
                 value = _loss(network(image), images, indices, lesion.to(device), plan)
             optimiser.zero_grad()
             torch.autograd.backward(value)
-            nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+            nn.utils.clip_grad_norm_(fitted, 5.0)
             optimiser.step()
             schedule.step()
             _follow(average, network, min(plan.average_decay, 1 - 1 / (2 + epoch)))
             total.append(float(value.detach()))
         losses.append(round(float(np.mean(total)), 4))
         watch(epoch + 1, plan.epochs, losses[-1])
-    if plan.network.answer == "cells" and start is not None:
+    if isinstance(average, TransferNetwork):
         known = chosen[~np.isnan(images.targets[chosen, 0])]
         seen = network_input(batch_of(images, known, preparation)[0], preparation).to(device)
         learn(average, seen, images.targets[known, 0] == 1, plan.seed)
     return Fitted(average.eval(), tuple(losses))
 
 
-def begun(plan: LesionPlan, start: LesionNetwork | None) -> LesionNetwork:
-    """Return a new network, with the weights of `start` wherever their shapes agree."""
-    network = LesionNetwork(plan)
-    if start is not None:
-        own = network.state_dict()
-        fitting = {name: value for name, value in start.state_dict().items() if own[name].shape == value.shape}
-        network.load_state_dict(own | fitting)
-        if plan.answer == "cells":
-            look_with(network, start)
-    return network
-
-
 def predict(
-    network: LesionNetwork,
+    network: PlanarNetwork,
     images: ImageSet,
     chosen: NDArray[np.int64],
     preparation: Preparation,

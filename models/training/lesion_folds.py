@@ -1,6 +1,6 @@
 """Cross-validation of a planar recipe: one network per fold of the patients, each kept as soon as it is fitted."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from models.training.kept import Fitted, fitted_or_kept, key_of
 from models.training.lesion_fit import Predicted, fit, predict
-from models.training.lesion_images import ImageSet, read_image_set
-from models.training.lesion_network import LesionNetwork
+from models.training.lesion_images import ImageSet
 from models.training.lesion_recipe import Recipe
+from models.training.planar_network import PlanarNetwork, network_of
 from models.training.progress import WatcherOf
 from triage.errors import InvalidDataset
 
@@ -24,7 +24,7 @@ class CrossValidated:
     """
 
     folds: NDArray[np.int64]
-    members: tuple[Fitted[LesionNetwork], ...]
+    members: tuple[Fitted[PlanarNetwork], ...]
     unseen: Predicted
 
 
@@ -34,45 +34,24 @@ def cross_validate(
     kept: Path,
     device: str,
     watcher_of: WatcherOf,
-    start: LesionNetwork | None = None,
 ) -> CrossValidated:
     """Fit one network per fold and score what it did not see; folds that lie fitted in `kept` are taken from there.
 
     Args:
         recipe: what to fit.
         images: the data set, prepared.
-        kept: folder for the networks; a network is used again only with the same recipe, data and start.
+        kept: folder for the networks; a network is used again only with the same recipe and data.
         device: "cpu" or "cuda".
         watcher_of: who is told about the progress of each fold.
-        start: a pretrained network.
     """
     folds = folds_of(recipe, images)
     members = []
     for fold in range(recipe.folds):
         seen, watch = np.flatnonzero(folds != fold), watcher_of(f"fold {fold + 1} of {recipe.folds}")
-        fit_now = partial(fit, images, seen, recipe.preparation, recipe.plan, device, watch, start)
-        key, empty = _key(recipe, images, seen, start), LesionNetwork(recipe.plan.network)
+        fit_now = partial(fit, images, seen, recipe.preparation, recipe.plan, device, watch)
+        key, empty = key_of_fit(recipe, images, seen), network_of(recipe.plan.network)
         members.append(fitted_or_kept(kept / f"fold-{fold + 1}.pt", key, empty, fit_now))
     return CrossValidated(folds, tuple(members), _unseen(recipe, images, folds, members, device))
-
-
-def pretrained(
-    recipe: Recipe, folder: Path | None, kept: Path, device: str, watcher_of: WatcherOf
-) -> Fitted[LesionNetwork] | None:
-    """Return a network fitted to the recipe's other data set, None where the recipe or the caller names none.
-
-    Raises:
-        InvalidDataset: the data set cannot be read.
-    """
-    other = recipe.pretraining
-    if other is None or folder is None:
-        return None
-    images = read_image_set(folder, recipe.preparation, other.targets)
-    everything = np.arange(len(images))
-    plan = replace(recipe.plan, epochs=other.epochs, images_per_epoch=other.images_per_epoch)
-    fit_now = partial(fit, images, everything, recipe.preparation, plan, device, watcher_of("pretraining"))
-    key, empty = _key(recipe, images, everything, None), LesionNetwork(recipe.plan.network)
-    return fitted_or_kept(kept / "pretrained.pt", key, empty, fit_now)
 
 
 def folds_of(recipe: Recipe, images: ImageSet) -> NDArray[np.int64]:
@@ -98,7 +77,7 @@ def folds_of(recipe: Recipe, images: ImageSet) -> NDArray[np.int64]:
 
 
 def _unseen(
-    recipe: Recipe, images: ImageSet, folds: NDArray[np.int64], members: list[Fitted[LesionNetwork]], device: str
+    recipe: Recipe, images: ImageSet, folds: NDArray[np.int64], members: list[Fitted[PlanarNetwork]], device: str
 ) -> Predicted:
     unseen = [np.flatnonzero(folds == fold) for fold in range(len(members))]
     parts = [
@@ -113,5 +92,6 @@ def _unseen(
     )
 
 
-def _key(recipe: Recipe, images: ImageSet, chosen: NDArray[np.int64], start: LesionNetwork | None) -> str:
-    return key_of(asdict(recipe.plan), asdict(recipe.preparation), images.digest, chosen.tolist(), start=start)
+def key_of_fit(recipe: Recipe, images: ImageSet, chosen: NDArray[np.int64]) -> str:
+    """Return what a network that is fitted to the images `chosen` depends on."""
+    return key_of(asdict(recipe.plan), asdict(recipe.preparation), images.digest, chosen.tolist())

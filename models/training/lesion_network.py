@@ -8,7 +8,7 @@ from monai.networks.blocks.convolutions import Convolution, ResidualUnit
 from torch import Tensor, nn
 from torch.nn import functional
 
-Answer = Literal["map", "head", "cells"]
+Answer = Literal["map", "head"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +17,9 @@ class LesionPlan:
 
     The logit of an image is, with `answer` "map", the mean of the `top_share` highest cells of the map, so that the map
     shows what the answer rests on; with "head" it comes from features inside the mapped lesion, around it and overall:
-    for a question about a lesion that every image shows. Further labels come from the head in both cases. With "cells"
-    every cell of a coarse map has weights of its own, so that it matters where in the image something lies, and the
-    logit is the mean of the map; `stride` is then 16 and `rows` the side of the grid. Elsewhere `stride` is how many
-    cells of the grid one cell of the map covers each way: 2, 4 or 8. With `context` a further stage, at a 32nd of the
-    grid, sees the whole image, to tell which of several dark places is the lesion.
+    for a question about a lesion that every image shows. Further labels come from the head in both cases.
+    `stride` is how many cells of the grid one cell of the map covers each way: 2, 4 or 8. With `context` a further
+    stage, at a 32nd of the grid, sees the whole image, to tell which of several dark places is the lesion.
     """
 
     channels: int
@@ -31,7 +29,6 @@ class LesionPlan:
     widths: tuple[int, int, int, int] = (16, 32, 64, 128)
     top_share: float = 0.002
     drop: float = 0.2
-    rows: int = 0
     context: bool = False
 
 
@@ -50,15 +47,11 @@ class LesionNetwork(nn.Module):
             self.thirty_second, self.to_sixteenth = _stage(fourth, third), nn.Conv2d(third, fourth, 1)
         self.bottom = nn.Sequential(_convolution(fourth, fourth), nn.Dropout2d(plan.drop / 2))
         self.to_eighth, self.at_eighth = nn.Conv2d(fourth, third, 1), _convolution(third, third)
-        if plan.answer == "cells":
-            self.cells, self.first_look = CellAnswer(plan), FirstLook(plan)
         if plan.stride <= 4:
             self.to_quarter, self.at_quarter = nn.Conv2d(third, second, 1), _convolution(second, second)
         if plan.stride == 2:
             self.to_half, self.at_half = nn.Conv2d(second, first, 1), _convolution(first, first)
         self.embedding_size = 2 * (third + fourth)
-        if plan.answer == "cells":
-            return
         self.map = nn.Conv2d({2: first, 4: second, 8: third}[plan.stride], 1, 1)
         nn.init.constant_(self.map.get_parameter("bias"), -3.0)
         self.head = nn.Sequential(
@@ -83,13 +76,6 @@ class LesionNetwork(nn.Module):
             finest = self.at_quarter(quarter + _twice(self.to_quarter(coarse)))
         if self.plan.stride == 2:
             finest = self.at_half(half + _twice(self.to_half(finest)))
-        if self.plan.answer == "cells":
-            logits, maps = self.cells(coarse)
-            if not self.training:  # what it says does not change while the rest is fitted
-                looked = self.first_look(image)
-                maps = maps + looked
-                logits = torch.cat([logits[:, :1] + looked.mean(dim=(2, 3)), logits[:, 1:]], dim=1)
-            return logits, maps, torch.cat([_twice_pooled(coarse), _twice_pooled(sixteenth)], dim=1)
         maps = self.map(finest)
         seen = maps.detach().sigmoid()
         embedding = torch.cat([_inside_and_overall(coarse, seen), _around_and_peak(sixteenth, seen)], dim=1)
@@ -101,53 +87,6 @@ class LesionNetwork(nn.Module):
     def _highest(self, maps: Tensor) -> Tensor:
         cells = max(1, round(self.plan.top_share * maps.shape[2] * maps.shape[3]))
         return torch.topk(maps.flatten(1), cells, dim=1).values.mean(dim=1, keepdim=True)
-
-
-class CellAnswer(nn.Module):
-    """From features (n, c, rows / 8, columns / 8) to logits (n, labels) and the map (n, 1, rows / 16, columns / 16).
-
-    Each cell has weights of its own on standardised features; the mean of the map is the first logit.
-    """
-
-    def __init__(self, plan: LesionPlan, depth: int = 16) -> None:
-        super().__init__()
-        self.side, self.depth = plan.rows // plan.stride, depth
-        self.squeeze = nn.Conv2d(plan.widths[2], depth, 1)
-        self.standard = nn.BatchNorm1d(depth * self.side**2, affine=False)
-        self.drop = nn.Dropout(0.5)
-        self.weigh = nn.Linear(depth * self.side**2, plan.labels)
-
-    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        values = self.drop(self.standard(functional.avg_pool2d(self.squeeze(features), 2).flatten(1)))
-        share = (values * self.weigh.weight[0]).reshape(-1, self.depth, self.side, self.side).sum(dim=1, keepdim=True)
-        return self.weigh(values), share * self.side**2 + self.weigh.bias[0]
-
-
-class FirstLook(nn.Module):
-    """A linear reading of the first stages of a pretrained network, cell by cell: (n, 1, rows / 16, columns / 16).
-
-    The features stay as they were pretrained, so a few hundred images are enough to weigh them (`first_look.learn`).
-    It says 0 until then.
-    """
-
-    def __init__(self, plan: LesionPlan) -> None:
-        super().__init__()
-        first, second, third, _ = plan.widths
-        self.side, self.depth = plan.rows // plan.stride, third
-        self.stem = _convolution(plan.channels, first, stride=2)
-        self.quarter, self.eighth = _stage(first, second), _stage(second, third)
-        self.requires_grad_(False)
-        self.register_buffer("weight", torch.zeros(third * self.side**2))
-        self.register_buffer("bias", torch.zeros(1))
-
-    def features(self, image: Tensor) -> Tensor:
-        """Return (n, features of a cell * cells)."""
-        return functional.avg_pool2d(self.eighth(self.quarter(self.stem(image))), 2).flatten(1)
-
-    def forward(self, image: Tensor) -> Tensor:
-        weighed = self.features(image) * self.get_buffer("weight")
-        share = weighed.reshape(-1, self.depth, self.side, self.side).sum(dim=1, keepdim=True)
-        return share * self.side**2 + self.get_buffer("bias")
 
 
 SHAPES = 8
@@ -185,10 +124,6 @@ def _around_and_peak(features: Tensor, seen: Tensor) -> Tensor:
     wider = functional.max_pool2d(weight, 3, stride=1, padding=1)
     around = (features * wider).sum(dim=(2, 3)) / (wider.sum(dim=(2, 3)) + 1e-2)
     return torch.cat([around, features.mean(dim=(2, 3))], dim=1)
-
-
-def _twice_pooled(features: Tensor) -> Tensor:
-    return torch.cat([features.amax(dim=(2, 3)), features.mean(dim=(2, 3))], dim=1)
 
 
 def _convolution(channels: int, wider: int, stride: int = 1) -> nn.Module:

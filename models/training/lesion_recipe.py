@@ -15,16 +15,14 @@ Counted = Literal["image", "study"]
 
 
 @dataclass(frozen=True, slots=True)
-class Pretraining:
-    """A first fit to another data set with the same columns of targets; no figure is ever taken from it.
+class LeavingOut:
+    """Also fit, once for each value of a column, to all images of other values: a device or institution unseen.
 
-    `option` is the command line's name for the folder; without the folder the recipe begins at random weights.
+    `epochs` may be fewer than those of the plan, since nothing that is served comes from these fits.
     """
 
-    option: str
-    targets: Targets
+    column: str
     epochs: int
-    images_per_epoch: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +62,7 @@ class Recipe:
     fold_column: str = ""
     gate_margin: float = 1.0
     subgroups: tuple[str, ...] = ()
-    pretraining: Pretraining | None = None
+    leaving_out: LeavingOut | None = None
     references: tuple[str, ...] = field(default_factory=tuple)
     changes: Mapping[str, str] = field(default_factory=lambda: {"1.0.0": "first version"})
 

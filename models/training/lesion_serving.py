@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from models.training.first_look import share_pretrained
 from models.training.gauge import EMBEDDING_SIZE, Gauge, gauged_features
-from models.training.lesion_network import LesionNetwork
+from models.training.planar_network import PlanarNetwork
+from models.training.transfer_network import share_published
 
 
 class ServingLesions(nn.Module):
@@ -18,9 +18,9 @@ class ServingLesions(nn.Module):
     member says, "member_logits" (n, members) and "member_maps" (n, members, rows / stride, columns / stride).
     """
 
-    def __init__(self, members: Sequence[LesionNetwork], gauges: Sequence[Gauge]) -> None:
+    def __init__(self, members: Sequence[PlanarNetwork], gauges: Sequence[Gauge]) -> None:
         super().__init__()
-        share_pretrained(members)
+        share_published(members)
         self.members, self.gauges = nn.ModuleList(members), nn.ModuleList(gauges)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:

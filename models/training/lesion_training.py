@@ -14,11 +14,12 @@ from models.training.bundle_files import write_json
 from models.training.calibration import fitted_curve, operating_points
 from models.training.export import Parity, check_parity, export_onnx
 from models.training.gate import GateFigures
+from models.training.left_out import left_out_figures
 from models.training.lesion_bundle import OUTPUTS, triage_spec, write_configs
 from models.training.lesion_card import LesionReport, card_text
 from models.training.lesion_figures import by_patient, lesion_figures, of_studies
 from models.training.lesion_fit import batch_of, network_input
-from models.training.lesion_folds import CrossValidated, cross_validate, pretrained
+from models.training.lesion_folds import CrossValidated, cross_validate
 from models.training.lesion_gate import gauges_of, tried
 from models.training.lesion_images import ImageSet, read_image_set
 from models.training.lesion_recipe import Recipe
@@ -34,15 +35,14 @@ log = logging.getLogger(__name__)
 class LesionRequest:
     """What to train from, where to put the bundle, and how.
 
-    `kept` holds the networks of finished folds, so that a run that was stopped goes on where it was. `pretrain` is the
-    data set of the recipe's pretraining; `others` are data sets of other kinds, which the gate should refuse.
+    `kept` holds the networks of finished folds, so that a run that was stopped goes on where it was; `others` are data
+    sets of other kinds, which the gate should refuse.
     """
 
     recipe: Recipe
     data: Path
     bundle_folder: Path
     kept: Path
-    pretrain: Path | None = None
     others: tuple[Path, ...] = ()
     device: str = "cpu"
     parity_images: int = 64
@@ -57,8 +57,7 @@ def train_lesions(request: LesionRequest, watcher_of: WatcherOf) -> LesionReport
     torch.use_deterministic_algorithms(True, warn_only=True)
     recipe = request.recipe
     images = read_image_set(request.data, recipe.preparation, recipe.targets)
-    start = pretrained(recipe, request.pretrain, request.kept, request.device, watcher_of)
-    result = cross_validate(recipe, images, request.kept, request.device, watcher_of, start.network if start else None)
+    result = cross_validate(recipe, images, request.kept, request.device, watcher_of)
     gauges, limit, in_scope = gauges_of(recipe, images, result)
     network = ServingLesions([member.network for member in result.members], gauges).eval().cpu()
     spec = replace(calibrate(recipe, images, result), novelty_limit=limit)
@@ -70,6 +69,7 @@ def train_lesions(request: LesionRequest, watcher_of: WatcherOf) -> LesionReport
         members=len(result.members),
         parameters=sum(one.numel() for one in result.members[0].network.parameters()),
         command=_command(request),
+        left_out=left_out_figures(recipe, images, result, request.kept, request.device, watcher_of),
     )
     write_configs(request.bundle_folder, recipe, spec)
     _write_documents(request, report, spec, _log_of(request, images, result))
@@ -116,7 +116,6 @@ def _export(request: LesionRequest, images: ImageSet, network: ServingLesions) -
 
 def _command(request: LesionRequest) -> str:
     words = [f"acuity-train {request.recipe.name} --data {request.data.name}"]
-    words += [f"--pretrain {request.pretrain.name}"] if request.pretrain else []
     words += [f"--others {' '.join(one.name for one in request.others)}"] if request.others else []
     return " ".join([*words, f"--device {request.device}"])
 

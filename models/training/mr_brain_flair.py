@@ -4,7 +4,7 @@ from models.training.lesion_augmentation import Variation
 from models.training.lesion_fit import FitPlan
 from models.training.lesion_images import Row
 from models.training.lesion_network import LesionPlan
-from models.training.lesion_recipe import Recipe, flag
+from models.training.lesion_recipe import LeavingOut, Recipe, flag
 from models.triage_spec import Preparation, Segmentation
 from triage.findings import Code
 from triage.priority import Priority
@@ -18,7 +18,7 @@ def targets(row: Row) -> tuple[float, ...]:
 
 RECIPE = Recipe(
     name="mr-brain-flair",
-    version="1.2.0",
+    version="1.3.0",
     task="abnormal FLAIR signal of the brain",
     description="Outlines abnormal signal on axial FLAIR images of the brain. Research use, non-commercial only.",
     code=Code("301766008", "SCT", "Lesion of Brain"),
@@ -54,7 +54,7 @@ RECIPE = Recipe(
     labels=("abnormal",),
     targets=targets,
     plan=FitPlan(
-        network=LesionPlan(channels=3, labels=1, answer="map", stride=2),
+        network=LesionPlan(channels=3, labels=1, answer="map", stride=2, widths=(16, 32, 64, 88), context=True),
         epochs=40,
         images_per_epoch=1280,
         batch_size=16,
@@ -63,13 +63,15 @@ RECIPE = Recipe(
         mask_weight=1.5,
         variation=Variation(turn=0.3, noise=0.04, ramp=0.25),
         positive_share=0.6,
+        dice_of_each=True,
     ),
-    folds=3,
+    folds=4,
     counted="image",
     active="high_specificity",
     display_policy="localising",
     segmentation=Segmentation(threshold=0.5, min_share=0.0005, code=Code("52988006", "SCT", "Lesion")),
     subgroups=("institution",),
+    leaving_out=LeavingOut("institution", epochs=12),
     licence="CC-BY-NC-SA-4.0",
     licence_text="CC BY 3.0 (images) and CC BY-NC-SA 4.0 (masks)",
     citation=(

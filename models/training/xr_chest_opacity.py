@@ -3,8 +3,8 @@
 from models.training.lesion_augmentation import Variation
 from models.training.lesion_fit import FitPlan
 from models.training.lesion_images import Row
-from models.training.lesion_network import LesionPlan
-from models.training.lesion_recipe import Pretraining, Recipe, flag
+from models.training.lesion_recipe import Recipe, flag
+from models.training.transfer_network import TransferPlan
 from models.triage_spec import Preparation
 from triage.findings import Code
 from triage.priority import Priority
@@ -23,14 +23,9 @@ def targets(row: Row) -> tuple[float, ...]:
     return flag(row, "opacity_nlp"), *(float(name in found) for name in FINDINGS)
 
 
-def paediatric_targets(row: Row) -> tuple[float, ...]:
-    """Return whether a child's radiograph shows pneumonia, and nothing about the findings."""
-    return flag(row, "pneumonia"), *(float("nan") for _ in FINDINGS)
-
-
 RECIPE = Recipe(
     name="xr-chest-opacity",
-    version="1.1.0",
+    version="1.2.0",
     task="lung opacity on frontal chest radiographs",
     description="Ranks frontal chest radiographs of adults by how likely they show a lung opacity. Research use.",
     code=Code("112033", "DCM", "Abnormal opacity"),
@@ -59,11 +54,11 @@ RECIPE = Recipe(
     preparation=Preparation(
         unit="stored",
         window=(1.0, 99.0),
-        centre=0.45,
-        scale=0.25,
+        centre=0.498,
+        scale=0.502,
         crop="none",
-        rows=128,
-        columns=128,
+        rows=224,
+        columns=224,
         channels=("this",),
         slab_mm=0.0,
         normalisation="percentiles",
@@ -71,15 +66,14 @@ RECIPE = Recipe(
     labels=("opacity", *FINDINGS),
     targets=targets,
     plan=FitPlan(
-        network=LesionPlan(
-            channels=1, labels=1 + len(FINDINGS), answer="cells", stride=16, rows=128, widths=(16, 32, 64, 112)
-        ),
-        epochs=12,
-        images_per_epoch=700,
+        network=TransferPlan(labels=1 + len(FINDINGS), rows=224),
+        epochs=10,
+        images_per_epoch=680,
+        batch_size=16,
         label_weights=(1.0, *(0.15 for _ in FINDINGS)),
         mask_weight=0.0,
         variation=Variation(turn=0.1, text=0.3, noise=0.04),
-        learning_rate=2e-3,
+        learning_rate=1e-3,
     ),
     folds=4,
     counted="study",
@@ -88,16 +82,16 @@ RECIPE = Recipe(
     segmentation=None,
     subgroups=("view", "sex"),
     licence="CC-BY-4.0",
-    licence_text="no restrictions (NIH Clinical Center) and, for pretraining, CC BY 4.0",
+    licence_text="no restrictions (NIH Clinical Center); of the published weights: Apache License 2.0",
     citation=(
-        "Wang X. et al. 2017, ChestX-ray8, CVPR, provided by the NIH Clinical Center; pretraining: Kermany D. et al. "
-        "2018, Labeled Optical Coherence Tomography and Chest X-Ray Images, doi 10.17632/rscbjbr9sj.2"
+        "Wang X. et al. 2017, ChestX-ray8, CVPR, provided by the NIH Clinical Center; begun at the weights of "
+        "EfficientNet-Lite0 (Tan M., Le Q. 2019, EfficientNet, ICML; Google, fitted to ImageNet)"
     ),
     modality="DX",
     data_words=(
         "Frontal radiographs of adults at one American hospital. Labels come from reports by language processing and\n"
-        "are noisy: 44 % of such pneumonia is lung opacity when radiologists read the image. Pretrained on images\n"
-        "of children, on which no figure is quoted."
+        "are noisy: 44 % of such pneumonia is lung opacity when radiologists read the image. The first stages\n"
+        "are those of a network for photographs, as it was published."
     ),
     not_for="children, lateral views, saying that a chest is normal, nodules, pneumothorax, lines and tubes",
     weaknesses=(
@@ -107,7 +101,7 @@ RECIPE = Recipe(
     ),
     changes={
         "1.0.0": "first version",
+        "1.2.0": "stages of EfficientNet-Lite0, fitted to photographs, instead of pretraining on children; 224x224",
         "1.1.0": "weights for each cell of the map, half of them on pretrained features; 128x128 instead of 192x192",
     },
-    pretraining=Pretraining("pretrain", paediatric_targets, epochs=4, images_per_epoch=3200),
 )

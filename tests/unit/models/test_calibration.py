@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("sklearn")
 
-from models.training.calibration import best_aggregation, fitted_curve, operating_points
+from models.training.calibration import best_aggregation, brier_scores, fitted_curve, operating_points
 from models.training.figures import clustered_auc, exact_proportion
 from models.triage_spec import Aggregation
 
@@ -34,6 +34,33 @@ def test_a_score_that_orders_backwards_gets_a_flat_rising_curve() -> None:
     curve = fitted_curve(np.where(TRUTH, -2.0, 2.0), TRUTH)
 
     assert curve.slope == 0.01
+
+
+def test_the_way_that_fits_the_scores_has_the_lower_brier_score_on_other_patients() -> None:
+    random = np.random.default_rng(1)
+    logits = random.normal(0, 2, 2000)
+    patients = np.arange(2000).astype(str)
+    shifted = random.random(2000) < 1 / (1 + np.exp(-(logits - 1)))
+    stepped = random.random(2000) < np.where(np.abs(logits) < 2, 0.5, np.where(logits < 0, 0.02, 0.98))
+
+    by_curve = brier_scores(logits, shifted, patients, seed=3)
+    by_steps = brier_scores(logits, stepped, patients, seed=3)
+
+    assert by_curve.platt < by_curve.isotonic < by_curve.temperature
+    assert by_steps.isotonic < by_steps.platt
+
+
+def test_no_curve_is_fitted_to_the_patient_it_is_judged_on() -> None:
+    """Two images of a patient with one logit and one truth: a curve that had seen the other would know the answer."""
+    random = np.random.default_rng(2)
+    logits, truth = random.normal(0, 1, 300), random.random(300) < 0.5
+    twice, both = np.repeat(logits, 2), np.repeat(truth, 2)
+
+    apart = brier_scores(twice, both, np.repeat(np.arange(300), 2).astype(str), seed=1)
+    leaking = brier_scores(twice, both, np.arange(600).astype(str), seed=1)
+
+    assert apart.isotonic > 0.24
+    assert leaking.isotonic < apart.isotonic
 
 
 def test_thresholds_lie_between_scores_and_never_fall() -> None:

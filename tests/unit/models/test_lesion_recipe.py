@@ -19,16 +19,21 @@ from inference.postprocess import calibrated
 from inference.preprocess import prepare
 from inference.volume import Volume
 from models.bundle import load_bundle
+from models.training import left_out
 from models.training.cli import RECIPES
-from models.training.first_look import share_pretrained
+from models.training.left_out import left_out_figures
 from models.training.lesion_augmentation import Variation, varied
 from models.training.lesion_bundle import triage_spec
+from models.training.lesion_figures import area
 from models.training.lesion_fit import batch_of, fit, network_input
 from models.training.lesion_folds import cross_validate, folds_of
 from models.training.lesion_images import read_grey, read_image_set
 from models.training.lesion_network import LesionNetwork
+from models.training.lesion_recipe import LeavingOut
 from models.training.lesion_training import LesionRequest, train_lesions
 from models.training.mr_brain_flair import RECIPE as MR
+from models.training.planar_network import network_of
+from models.training.transfer_network import TransferPlan, share_published
 from models.training.us_breast_lesion import RECIPE as US
 from models.training.xr_chest_opacity import RECIPE as XR
 from models.triage_spec import Calibration, LogisticCurve, OperatingPoint
@@ -128,7 +133,8 @@ def described(folder: Path, toml: str, rows) -> Path:
 
 
 def tiny(recipe, **changes):
-    network = replace(recipe.plan.network, widths=(4, 6, 8, 12), rows=96)
+    smaller = {"rows": 96} if isinstance(recipe.plan.network, TransferPlan) else {"widths": (4, 6, 8, 12)}
+    network = replace(recipe.plan.network, **smaller)
     plan = replace(recipe.plan, network=network, epochs=1, images_per_epoch=16, batch_size=8)
     small = replace(recipe.preparation, rows=96, columns=96)
     return replace(recipe, plan=plan, preparation=small, **changes)
@@ -162,31 +168,42 @@ def test_slices_are_fitted_as_they_are_served(mr_set):
     np.testing.assert_allclose(fitted, served, atol=3e-3)
 
 
-def test_a_first_look_is_learnt_on_pretrained_features_and_the_map_sums_up_the_answer(us_set):
+def test_a_look_is_learnt_on_published_stages_and_the_map_sums_up_the_answer(us_set):
     recipe = tiny(XR, targets=lambda row: (float(row["malignant"]), *([0.0] * 9)))
     images = read_image_set(us_set, recipe.preparation, recipe.targets)
-    chosen, start = np.arange(len(images)), LesionNetwork(recipe.plan.network)
-    positive = images.targets[:, 0] == 1
+    chosen, positive = np.arange(len(images)), images.targets[:, 0] == 1
+    begun = network_of(recipe.plan.network)
 
-    without = fit(images, chosen, recipe.preparation, recipe.plan, "cpu", lambda *_: None).network
-    fitted = fit(images, chosen, recipe.preparation, recipe.plan, "cpu", lambda *_: None, start).network
+    fitted = fit(images, chosen, recipe.preparation, recipe.plan, "cpu", lambda *_: None).network
 
     tensor = network_input(batch_of(images, chosen, recipe.preparation)[0], recipe.preparation)
     with torch.inference_mode():
         logits, maps, _ = fitted(tensor)
-        looked = fitted.first_look(tensor)
-        assert not without.first_look(tensor).any()
-    torch.testing.assert_close(fitted.first_look.stem.state_dict(), start.stem.state_dict())
+        said = (fitted.looked_at(tensor) * fitted.look.weight.flatten()).sum(dim=1).numpy()
+    assert maps.shape == (24, 1, 6, 6)
     torch.testing.assert_close(maps.mean(dim=(2, 3)), logits[:, :1], atol=1e-4, rtol=1e-4)
-    another = fit(images, chosen[:16], recipe.preparation, recipe.plan, "cpu", lambda *_: None, start).network
+    assert said[positive].mean() > said[~positive].mean()
+    torch.testing.assert_close(fitted.early.state_dict(), begun.early.state_dict(), atol=0, rtol=0)
+    torch.testing.assert_close(fitted.late.state_dict(), begun.late.state_dict(), atol=0, rtol=0)
+    assert not torch.equal(fitted.fitted[0].body[0].weight, begun.fitted[0].body[0].weight)
+
+
+def test_members_that_share_the_published_stages_answer_as_before(us_set):
+    recipe = tiny(XR, targets=lambda row: (float(row["malignant"]), *([0.0] * 9)))
+    images = read_image_set(us_set, recipe.preparation, recipe.targets)
+    one, another = (
+        fit(images, np.arange(count), recipe.preparation, recipe.plan, "cpu", lambda *_: None).network
+        for count in (len(images), 16)
+    )
+    tensor = network_input(batch_of(images, np.arange(16), recipe.preparation)[0], recipe.preparation)
+
     with torch.inference_mode():
         alone = another(tensor)[0]
-        share_pretrained([fitted, another])
+        share_published([one, another])
         torch.testing.assert_close(another(tensor)[0], alone)
-    assert fitted.first_look.eighth is another.first_look.eighth
-    said = looked.mean(dim=(2, 3))[:, 0].numpy()
-    assert maps.shape == (24, 1, 6, 6)
-    assert said[positive].mean() > said[~positive].mean()
+
+    assert one.early is another.early
+    assert one.late is another.late
 
 
 def test_a_mask_lies_where_the_image_lies(us_set):
@@ -235,9 +252,9 @@ def test_words_are_burned_in_and_stay_within_the_grey_scale():
 def test_a_network_answers_with_one_logit_per_label_and_a_map(recipe):
     plan = recipe.plan.network
     rows = recipe.preparation.rows
-    network = LesionNetwork(plan).eval()
+    network = network_of(plan).eval()
 
-    logits, maps, embedding = network(torch.randn(2, plan.channels, rows, rows))
+    logits, maps, embedding = network(torch.randn(2, len(recipe.preparation.channels), rows, rows))
 
     assert logits.shape == (2, len(recipe.labels)) == (2, len(recipe.plan.label_weights))
     assert maps.shape == (2, 1, rows // plan.stride, rows // plan.stride)
@@ -337,6 +354,29 @@ def test_a_second_run_takes_up_the_folds_of_the_same_data_and_of_no_other(us_set
     np.testing.assert_array_equal(first.unseen.logits, again.unseen.logits)
     cross_validate(recipe, replace(images, digest="other"), tmp_path / "kept", "cpu", watcher_of)
     assert len(fitted) == 4
+
+
+def test_each_device_is_scored_by_a_network_that_saw_none_of_its_patients(us_set, tmp_path, monkeypatch):
+    monkeypatch.setattr(left_out, "MIN_SUBGROUP", 4)
+    recipe = tiny(US, folds=2, leaving_out=LeavingOut("device", epochs=2))
+    images = read_image_set(us_set, recipe.preparation, recipe.targets)
+    result = cross_validate(recipe, images, tmp_path, "cpu", silent)
+    fits = []
+    monkeypatch.setattr(left_out, "fit", lambda *given: fits.append(given) or fit(*given))
+
+    first, second = left_out_figures(recipe, images, result, tmp_path, "cpu", silent)
+
+    devices = images.column("device")
+    for figure, (_, others, _, plan, *_) in zip((first, second), fits, strict=True):
+        own = devices == figure.value
+        assert figure.images == own.sum()
+        assert not set(images.patients[own]) & set(images.patients[others])
+        assert plan.epochs == figure.epochs == 2
+        logits = result.unseen.logits[own, 0].astype(float)
+        seen = area(images.targets[own, 0] == 1, logits, images.patients[own], recipe.plan.seed)
+        assert figure.seen.image_auc == seen
+        assert 0 <= figure.unseen.dice_mean.value <= 1
+    assert (first.value, second.value) == ("A", "B")
 
 
 def test_a_set_without_its_columns_is_refused_with_its_name(us_set):
