@@ -18,7 +18,7 @@ def targets(row: Row) -> tuple[float, ...]:
 
 RECIPE = Recipe(
     name="mr-brain-flair",
-    version="1.3.0",
+    version="1.2.0",
     task="abnormal FLAIR signal of the brain",
     description="Outlines abnormal signal on axial FLAIR images of the brain. Research use, non-commercial only.",
     code=Code("301766008", "SCT", "Lesion of Brain"),
@@ -54,7 +54,7 @@ RECIPE = Recipe(
     labels=("abnormal",),
     targets=targets,
     plan=FitPlan(
-        network=LesionPlan(channels=3, labels=1, answer="map", stride=2, widths=(16, 32, 64, 88), context=True),
+        network=LesionPlan(channels=3, labels=1, answer="map", stride=2),
         epochs=40,
         images_per_epoch=1280,
         batch_size=16,
@@ -63,9 +63,8 @@ RECIPE = Recipe(
         mask_weight=1.5,
         variation=Variation(turn=0.3, noise=0.04, ramp=0.25),
         positive_share=0.6,
-        dice_of_each=True,
     ),
-    folds=4,
+    folds=3,
     counted="image",
     active="high_specificity",
     display_policy="localising",

@@ -4,7 +4,7 @@ from models.training.lesion_augmentation import Variation
 from models.training.lesion_fit import FitPlan
 from models.training.lesion_images import Row
 from models.training.lesion_network import LesionPlan
-from models.training.lesion_recipe import Recipe
+from models.training.lesion_recipe import LeavingOut, Recipe
 from models.triage_spec import Preparation, Segmentation
 from triage.findings import Code
 from triage.priority import Priority
@@ -21,7 +21,7 @@ def targets(row: Row) -> tuple[float, ...]:
 
 RECIPE = Recipe(
     name="us-breast-lesion",
-    version="1.1.0",
+    version="1.1.1",
     task="suspicious lesion on breast ultrasound",
     description="Outlines the lesion on breast ultrasound images and ranks how suspicious it looks. Research use.",
     code=Code("108369006", "SCT", "Neoplasm"),
@@ -71,6 +71,7 @@ RECIPE = Recipe(
     display_policy="localising",
     segmentation=Segmentation(threshold=0.5, min_share=0.001, code=LESION),
     subgroups=("device", "birads"),
+    leaving_out=LeavingOut("device", epochs=12),
     licence="CC-BY-4.0",
     licence_text="permissive, with citation",
     citation=(
@@ -91,6 +92,7 @@ RECIPE = Recipe(
     ),
     changes={
         "1.0.0": "first version",
+        "1.1.1": "the same weights; the card tells of devices that were not seen, and of two other calibrations",
         "1.1.0": "a stage that sees the whole image, the overlap of each image by itself, 40 epochs in smaller batches",
     },
 )
