@@ -15,6 +15,7 @@ from pydicom.filereader import read_file_meta_info
 
 from deploy.bundles import bundle_called
 from deploy.kept_evidence import opened_evidence, record_run
+from deploy.platform_answers import answering
 from deploy.process import settings_of
 from deploy.progress_line import ProgressLine
 from deploy.rehearsed_scanners import on_a_day
@@ -91,7 +92,8 @@ def validate_run(options: argparse.Namespace) -> int:
         workers=options.workers,
         write_pdf=pdf_writer() if options.pdf else None,
     )
-    document = validate(request, header_of_file, progress("studies analysed"))
+    with answering(options.on_platform, bundle.identity, options.device, settings) as elsewhere:
+        document = validate(replace(request, elsewhere=elsewhere), header_of_file, progress("studies analysed"))
     with opened_evidence(settings) as rows:
         record_run(rows, options.out)
     _print(options, document)

@@ -34,6 +34,18 @@ def opened_database(settings: Settings) -> Iterator[str]:
             postgres.stop()
 
 
+def database_of_platform(settings: Settings) -> str:
+    """Return the URL of the database that the processes of a platform share with this command.
+
+    Raises:
+        InvalidSetting: the settings name none, and none runs on the data folder.
+    """
+    url = settings.file.database.url or _of_running_platform(settings)
+    if not url:
+        raise InvalidSetting(f"{settings.home}: no platform runs here, needed `acuity up` or database.url")
+    return url
+
+
 @contextmanager
 def opened_engine(config: Path | None) -> Iterator[tuple[Settings, Engine]]:
     """Give the settings and an engine on their database, which is closed at the end."""

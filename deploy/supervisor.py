@@ -37,7 +37,7 @@ PATIENCE_S, LONGEST_START_S = 120.0, 600.0
 """For a start: the first where a process has ended again, the second where all run and are merely slow."""
 
 LONGEST_PAUSE_S = 5.0
-QUEUES_BESIDE = {"deliver": "delivery", "shadow": "shadow"}
+QUEUES_BESIDE = {"deliver": "delivery", "shadow": "shadow", "validate": "validation"}
 _PR_SET_PDEATHSIG = 1
 
 

@@ -87,6 +87,10 @@ class InvalidDataset(PermanentError):
     """A data set for validation is incomplete or contradicts its own description."""
 
 
+class NotAnswered(PermanentError):
+    """A worker of the platform cannot answer what a validation asks; the message says why."""
+
+
 class PdfUnavailable(PermanentError):
     """A report is wanted as PDF, and a library that writes it is missing on this machine."""
 
@@ -109,6 +113,10 @@ class StoreUnavailable(RetriableError):
 
 class WorkerLost(RetriableError):
     """A process that was answering ended before it had."""
+
+
+class LiveStudiesFirst(RetriableError):
+    """Work that nobody waits for stops here, because live studies come first."""
 
 
 class ProviderAway(RetriableError):

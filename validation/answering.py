@@ -1,8 +1,9 @@
-"""One process that answers questions about studies, one after the other."""
+"""Questions about studies, and one process that answers them, one after the other."""
 
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from inference.analyser import BundleAnalyser
 from inference.runtime import ProviderPolicy
@@ -34,6 +35,13 @@ class Question:
 
     study: LabelledStudy
     member: int | None
+
+
+class Answers(Protocol):
+    """Those who answer: this process, several, or workers on other machines."""
+
+    def answered(self, questions: Sequence[Question], dataset: Dataset, change: PixelChange | None) -> Iterator[Record]:
+        """Yield the answers as they come, in any order."""
 
 
 class Answering:

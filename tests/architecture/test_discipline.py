@@ -19,6 +19,7 @@ PROCESS_LOOPS = frozenset(
         "dicom_gateway/adoption.py",
         "deploy/monitor.py",
         "deploy/shadow_worker.py",
+        "deploy/validation_worker.py",
         "deploy/triage_worker.py",
         "deploy/delivery_worker.py",
     }

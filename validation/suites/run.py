@@ -12,7 +12,6 @@ from validation.answering import Subject
 from validation.answers import HeaderReader
 from validation.asking import Asked, Asker, Progress
 from validation.datasets import load_dataset
-from validation.environment import environment_of
 from validation.labelled_images import Dataset
 from validation.leakage import leaks_between_parts, leaks_between_patients, leaks_between_sets, sides_of
 from validation.report_examples import examples
@@ -74,6 +73,7 @@ def run_suite(request: SuiteRequest, header_of: HeaderReader, progress: Progress
         InvalidDataset: the suite does not fit the data, a data set does not load, or `out` holds something else.
         InvalidBundle: the weights do not load.
         ProviderUnavailable: the device is not there.
+        NotAnswered: those elsewhere cannot answer.
     """
     out = request.measured.out
     if out.exists() and (not out.is_dir() or {one.name for one in out.iterdir()} - WRITTEN):
@@ -98,7 +98,7 @@ class _SuiteRun:
         self._request, self._dataset, self._progress = request, dataset, progress
         measured = request.measured
         self._subject = Subject(measured.bundle, dataset, header_of, POLICIES[measured.device], measured.threads)
-        self._asker = Asker(self._subject, measured.out / ANSWERS, progress, measured.workers)
+        self._asker = Asker(self._subject, measured.out / ANSWERS, progress, measured.workers, measured.elsewhere)
 
     def run(self) -> dict[str, Json]:
         request, measured = self._request, self._request.measured
@@ -132,7 +132,7 @@ class _SuiteRun:
             "test_set_uses": asdict(uses_of(request.ledger, self._dataset.digest)),
             "n_answers_kept": self._asker.n_kept,
             "measured_at": use.at,
-            "environment": environment_of(measured.threads, measured.workers, measured.device),
+            "environment": measured.environment(),
         }
         page = suite_html(document, self._examples())
         _write(measured.out / REPORT_FILE, page)
