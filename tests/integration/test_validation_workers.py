@@ -19,15 +19,15 @@ ROOT = Path(__file__).parents[2]
 COPIES = 20
 
 
-def write_large_set(folder: Path) -> Path:
-    """Write 1200 studies: the images of `write_set`, many times."""
+def write_large_set(folder: Path, copies: int = COPIES) -> Path:
+    """Write 60 studies for each copy: the images of `write_set`, many times."""
     write_set(folder)
     with (folder / "labels.csv").open(newline="") as file:
         names, *rows = csv.reader(file)
     with (folder / "labels.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(names)
-        for copy in range(COPIES):
+        for copy in range(copies):
             for image, patient, *rest in rows:
                 name = image.replace("images/", f"images/{copy}-")
                 os.link(folder / image, folder / name)

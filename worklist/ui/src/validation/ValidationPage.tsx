@@ -10,11 +10,18 @@ import { capitalised, clockTime, decimal } from "../words";
 import { words } from "../words/language";
 import { modelWords, ReportLink } from "./ReportLink";
 import { Suites } from "./Suites";
+import { UnderWay } from "./UnderWay";
 import { fetchValidations, type Criterion, type Figure, type Run, type Verdict } from "./validationApi";
 import "./validation.css";
 
+const PROGRESS_MS = 2000;
+
 export default function ValidationPage(): ReactNode {
-  const found = useQuery({ queryKey: ["validations"], queryFn: ({ signal }) => fetchValidations(signal) });
+  const found = useQuery({
+    queryKey: ["validations"],
+    queryFn: ({ signal }) => fetchValidations(signal),
+    refetchInterval: (query) => (query.state.data?.running.length ? PROGRESS_MS : false),
+  });
   return (
     <div className="scroller admin" tabIndex={0} role="region" aria-label={words.validation.title}>
       <h2>{words.validation.title}</h2>
@@ -23,6 +30,7 @@ export default function ValidationPage(): ReactNode {
       {found.isPending && <p className="muted">{words.frame.loading}</p>}
       {found.data && (
         <>
+          <UnderWay running={found.data.running} />
           <section className="verdicts" aria-label={words.validation.verdicts}>
             <h3>{words.validation.verdicts}</h3>
             {found.data.verdicts.length === 0 && (
