@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from deploy.bundles import bundle_called
+from deploy.file_headers import header_of_file
 from deploy.kept_evidence import opened_evidence, record_run
-from deploy.measuring import header_of_file, measured_on, progress
+from deploy.measuring import measured_on, progress
 from deploy.model_changes import ROLE, account_of
 from deploy.model_commands import print_answer
 from deploy.settings import Settings, read_settings

@@ -15,9 +15,9 @@ from triage.errors import InvalidSetting
 from triage.findings import ModelIdentity
 from validation.answering import Answers, Question
 from validation.answers import PixelChange
-from validation.environment import package_versions
 from validation.kept_answers import Record
 from validation.labelled_images import Dataset
+from validation.package_versions import package_versions
 
 POLL_S = 0.5
 

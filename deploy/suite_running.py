@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from deploy.bundles import bundle_called
+from deploy.file_headers import header_of_file
 from deploy.kept_evidence import opened_evidence, record_suite
-from deploy.measuring import header_of_file
 from deploy.platform_answers import answering
 from deploy.progress_line import ProgressLine
 from deploy.settings import read_settings

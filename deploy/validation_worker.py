@@ -16,8 +16,8 @@ import structlog
 from procrastinate import App, JobContext
 
 from deploy.bundles import bundle_called
+from deploy.file_headers import header_of_file
 from deploy.jobs import BackOff, open_queue, run_worker
-from deploy.measuring import header_of_file
 from deploy.process import process
 from deploy.settings import Settings
 from deploy.shadow_worker import LOWEST_PRIORITY
@@ -25,11 +25,10 @@ from storage.database import connect
 from storage.validation_work import AskedOfWorkers, ValidationWork
 from storage.work_queue import VALIDATION_QUEUE, VALIDATION_TASK
 from triage.errors import LiveStudiesFirst, NotAnswered, PermanentError, RetriableError
-from validation.answering import Answering, Question, Subject
+from validation.answering import POLICIES, Answering, Question, Subject
 from validation.datasets import load_dataset
-from validation.environment import package_versions
 from validation.labelled_images import Dataset
-from validation.run import POLICIES
+from validation.package_versions import package_versions
 from validation.training_overlap import unseen_by
 
 log = structlog.get_logger(__name__)

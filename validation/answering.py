@@ -12,6 +12,8 @@ from validation.answers import HeaderReader, PixelChange, answer
 from validation.kept_answers import Record, record_of
 from validation.labelled_images import Dataset, LabelledStudy
 
+POLICIES = {"cpu": ProviderPolicy.CPU_ONLY, "cuda": ProviderPolicy.REQUIRE_GPU}
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:

@@ -13,9 +13,9 @@ from triage.errors import InvalidDataset
 from validation.answering import Answering, Answers, Question, Subject
 from validation.answering_processes import AnsweringProcesses
 from validation.answers import PixelChange, StudyAnswer
-from validation.environment import package_versions
 from validation.kept_answers import Record, answer_from, read_kept
 from validation.labelled_images import Dataset, LabelledStudy
+from validation.package_versions import package_versions
 from validation.training_overlap import unseen_by
 
 Progress = Callable[[str, int, int], None]

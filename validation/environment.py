@@ -3,12 +3,10 @@
 import os
 import platform
 import subprocess
-from importlib.metadata import version
 from pathlib import Path
 
+from validation.package_versions import package_versions
 from validation.result_document import Json
-
-PACKAGES = ("acuity", "numpy", "onnxruntime", "pillow", "pydicom", "scipy")
 
 
 def environment_of(threads: int, workers: int | None, device: str) -> dict[str, Json]:
@@ -27,11 +25,6 @@ def environment_of(threads: int, workers: int | None, device: str) -> dict[str, 
         "on_platform": workers is None,
         **package_versions(),
     }
-
-
-def package_versions() -> dict[str, str]:
-    """Return the versions of the packages that a figure may depend on."""
-    return {name: version(name) for name in PACKAGES}
 
 
 def _cpu() -> str:

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from inference.runtime import ProviderPolicy
 from models.bundle import Bundle
 from triage.errors import InvalidDataset, PermanentError
-from validation.answering import Answers, Subject
+from validation.answering import POLICIES, Answers, Subject
 from validation.answers import HeaderReader, StudyAnswer
 from validation.asking import Asker
 from validation.assumed_headers import require_known_modality
@@ -28,7 +27,6 @@ from validation.training_overlap import training_overlap, unseen_by
 from validation.written_whole import require_free, written_whole
 
 RESULT_FILE, PREDICTIONS_FILE, REPORT_FILE, PDF_FILE = "result.json", "predictions.csv", "report.html", "report.pdf"
-POLICIES = {"cpu": ProviderPolicy.CPU_ONLY, "cuda": ProviderPolicy.REQUIRE_GPU}
 
 
 @dataclass(frozen=True, slots=True)

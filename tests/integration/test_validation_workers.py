@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.measuring import header_of_file
+from deploy.file_headers import header_of_file
 from models.bundle import load_bundle
 from tests.integration.test_validation_suite import CENTRE, acuity, home, suite, write_bundle, write_set  # noqa: F401
 from validation.run import ValidationRequest, validate

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from triage.errors import InvalidDataset
-from validation.answering import Subject
+from validation.answering import POLICIES, Subject
 from validation.answers import HeaderReader
 from validation.asking import Asked, Asker, Progress
 from validation.datasets import load_dataset
@@ -18,7 +18,6 @@ from validation.report_examples import examples
 from validation.result_document import Json, as_object, write_predictions
 from validation.reuse_ledger import Use, record_use, uses_of
 from validation.run import (
-    POLICIES,
     PREDICTIONS_FILE,
     ValidationRequest,
     measured_of,
