@@ -32,9 +32,10 @@ class PlatformWorkers:
     threads: int
 
     def answered(self, questions: Sequence[Question], dataset: Dataset, change: PixelChange | None) -> Iterator[Record]:
-        """Yield the answers as they come; workers stop when the iterator is closed, or a minute after its process.
+        """Yield the answers as they come; workers stop when the iterator is closed, or two minutes after its process.
 
         Raises:
+            InvalidDataset: a worker cannot decode an image.
             NotAnswered: a worker cannot answer; the message says why.
             StoreUnavailable: the database went away.
         """

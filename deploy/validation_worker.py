@@ -24,7 +24,7 @@ from deploy.shadow_worker import LOWEST_PRIORITY
 from storage.database import connect
 from storage.validation_work import AskedOfWorkers, ValidationWork
 from storage.work_queue import VALIDATION_QUEUE, VALIDATION_TASK
-from triage.errors import LiveStudiesFirst, NotAnswered, PermanentError, RetriableError
+from triage.errors import InvalidDataset, LiveStudiesFirst, NotAnswered, PermanentError, RetriableError
 from validation.answering import POLICIES, Answering, Question, Subject
 from validation.datasets import load_dataset
 from validation.labelled_images import Dataset
@@ -73,7 +73,7 @@ class ValidationWorker:
         Raises:
             LiveStudiesFirst: this worker is stopping while live studies wait.
             NotAnswered: bundle, data or versions here are not those that the validation is about.
-            InvalidDataset: the data set does not load, or an image cannot be decoded.
+            InvalidDataset: an image cannot be decoded.
             InvalidBundle: the bundle does not load.
             ProviderUnavailable: the device is not there.
             StoreUnavailable: the database did not answer.
@@ -89,9 +89,9 @@ class ValidationWorker:
             (record,) = ready.answering.answered([question], ready.dataset, None)
             self._work.record(number, study, json.dumps(record))
 
-    def fail(self, number: int, reason: str) -> None:
+    def fail(self, number: int, reason: str, wrong_input: bool = False) -> None:
         """Let whoever waits know why no worker answers."""
-        self._work.fail(number, reason)
+        self._work.fail(number, reason, wrong_input)
 
     def _let_live_studies_pass(self, is_stopping: Callable[[], bool]) -> None:
         while self._work.live_studies_wait():
@@ -116,10 +116,14 @@ def add_task(queue: App, worker: ValidationWorker) -> None:
             return
         try:
             worker.answer(validation, studies, context.should_abort)
+        except NotAnswered as error:
+            worker.fail(validation, f"a worker {error}")
+        except InvalidDataset as error:
+            worker.fail(validation, str(error), wrong_input=True)
         except RetriableError:
             raise
         except PermanentError as error:
-            worker.fail(validation, str(error))
+            worker.fail(validation, f"a worker cannot answer: {error}")
         except Exception as error:
             log.exception("validation_failed", validation=validation)
             worker.fail(validation, f"a worker failed: unexpected {type(error).__name__}, its log says more")
@@ -133,11 +137,14 @@ def _loaded(number: int, asked: AskedOfWorkers, settings: Settings) -> _Ready:
     """
     for name, found in package_versions().items():
         if found != asked.versions.get(name):
-            raise NotAnswered(f"a worker has {name} {found}, needed {asked.versions.get(name)} as where it was started")
+            raise NotAnswered(f"has {name} {found}, needed {asked.versions.get(name)} as where it was started")
     bundle = bundle_called(f"{asked.model.name}@{asked.model.digest}", settings)
-    dataset = load_dataset(Path(asked.folder))
+    try:
+        dataset = load_dataset(Path(asked.folder))
+    except InvalidDataset as error:
+        raise NotAnswered(f"does not see the data set: {error}") from error
     if dataset.digest != asked.dataset_digest:
-        raise NotAnswered(f"{asked.folder}: a worker finds the digest {dataset.digest}, needed {asked.dataset_digest}")
+        raise NotAnswered(f"finds the digest {dataset.digest} in {asked.folder}, needed {asked.dataset_digest}")
     members = unseen_by(bundle, dataset)
     subject = Subject(bundle, dataset, header_of_file, POLICIES[asked.device], asked.threads)
     return _Ready(number, dataset, members, Answering(subject, with_members=bool(members)))

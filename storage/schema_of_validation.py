@@ -101,6 +101,7 @@ running_validations = Table(
     Column("started_at", MOMENT, nullable=False, server_default=text("now()")),
     Column("awaited_at", MOMENT, nullable=False, server_default=text("now()")),
     Column("failure", Text, nullable=False, server_default=""),
+    Column("wrong_input", Boolean, nullable=False, server_default="false"),
 )
 
 validation_answers = Table(

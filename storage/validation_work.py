@@ -11,12 +11,15 @@ from models.evidence import RunningValidation
 from storage.schema_of_validation import running_validations, validation_answers
 from storage.transaction import transaction
 from storage.work_queue import JobRows
-from triage.errors import NotAnswered
+from triage.errors import InvalidDataset, NotAnswered
 from triage.findings import ModelIdentity
 
 BATCH_STUDIES = 4
-FORGOTTEN_AFTER = timedelta(minutes=1)
-"""Whoever asked has not fetched answers for so long, and has ended: nobody answers for it any more."""
+FETCHED_EVERY, FORGOTTEN_AFTER = timedelta(minutes=1), timedelta(minutes=2)
+"""Whoever has not fetched answers for so long gets no more; after the second, workers do not answer any more.
+
+The first is shorter: who may still fetch knows that no worker has let a batch go yet.
+"""
 
 _ASKED, _ANSWERS = running_validations.c, validation_answers.c
 
@@ -68,7 +71,8 @@ class ValidationWork:
         """Return the answers that have come since the last call, and show that somebody waits for the others.
 
         Raises:
-            NotAnswered: a worker cannot answer, or the validation was forgotten.
+            InvalidDataset: a worker cannot decode an image.
+            NotAnswered: a worker cannot answer for another reason, or nobody fetched for too long.
         """
         new = (
             update(validation_answers)
@@ -76,13 +80,18 @@ class ValidationWork:
             .values(fetched=True)
             .returning(_ANSWERS.answer)
         )
-        awaited = update(running_validations).where(_ASKED.id == number).values(awaited_at=func.now())
+        awaited = (
+            update(running_validations)
+            .where(_ASKED.id == number, _is_awaited(FETCHED_EVERY))
+            .values(awaited_at=func.now())
+            .returning(_ASKED.failure, _ASKED.wrong_input)
+        )
         with transaction(self.engine) as connection:
-            failure = connection.execute(awaited.returning(_ASKED.failure)).scalar()
-            if failure is None:
-                raise NotAnswered("the platform has forgotten this validation, needed to fetch answers every minute")
-            if failure:
-                raise NotAnswered(failure)
+            row = connection.execute(awaited).one_or_none()
+            if row is None:
+                raise NotAnswered("nobody fetched answers for a minute, and the workers go: ask again to go on")
+            if row.failure:
+                raise InvalidDataset(row.failure) if row.wrong_input else NotAnswered(row.failure)
             return connection.execute(new).scalars().all()
 
     def end(self, number: int) -> None:
@@ -120,11 +129,11 @@ class ValidationWork:
         with transaction(self.engine) as connection:
             connection.execute(adding.on_conflict_do_nothing())
 
-    def fail(self, number: int, reason: str) -> None:
-        """Let whoever waits know that no worker will answer; the first reason stays."""
+    def fail(self, number: int, reason: str, wrong_input: bool = False) -> None:
+        """Let whoever waits know that no worker will answer, by fault of the input or not; the first reason stays."""
         failing = update(running_validations).where(_ASKED.id == number, _ASKED.failure == "")
         with transaction(self.engine) as connection:
-            connection.execute(failing.values(failure=reason))
+            connection.execute(failing.values(failure=reason, wrong_input=wrong_input))
 
     def live_studies_wait(self) -> bool:
         """Return whether a live study waits for its analysis or is being analysed now."""
@@ -153,5 +162,5 @@ def validations_under_way(engine: Engine) -> Sequence[RunningValidation]:
     ]
 
 
-def _is_awaited() -> ColumnElement[bool]:
-    return _ASKED.awaited_at > func.now() - FORGOTTEN_AFTER
+def _is_awaited(within: timedelta = FORGOTTEN_AFTER) -> ColumnElement[bool]:
+    return _ASKED.awaited_at > func.now() - within

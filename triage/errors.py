@@ -87,10 +87,6 @@ class InvalidDataset(PermanentError):
     """A data set for validation is incomplete or contradicts its own description."""
 
 
-class NotAnswered(PermanentError):
-    """A worker of the platform cannot answer what a validation asks; the message says why."""
-
-
 class PdfUnavailable(PermanentError):
     """A report is wanted as PDF, and a library that writes it is missing on this machine."""
 
@@ -113,6 +109,10 @@ class StoreUnavailable(RetriableError):
 
 class WorkerLost(RetriableError):
     """A process that was answering ended before it had."""
+
+
+class NotAnswered(RetriableError):
+    """Workers of the platform did not answer what a validation asks; the message says why."""
 
 
 class LiveStudiesFirst(RetriableError):

@@ -25,7 +25,7 @@ from tests.integration.test_validation_suite import (
     write_bundle,
     write_set,
 )
-from triage.errors import LiveStudiesFirst, NotAnswered
+from triage.errors import InvalidDataset, LiveStudiesFirst, NotAnswered
 from validation.datasets import load_dataset
 
 ROOT = Path(__file__).parents[2]
@@ -197,36 +197,50 @@ def test_an_answer_that_nobody_waits_for_is_not_given(asked, work, engine):
     assert answered(engine) == []
 
 
-def test_what_was_not_fetched_for_a_minute_is_forgotten(asked, platform, work, engine):
+def pass_by(engine, seconds: int) -> None:
+    """Let so many seconds pass since answers were fetched."""
+    with engine.begin() as connection:
+        connection.execute(text(f"UPDATE running_validations SET awaited_at = now() - interval '{seconds} seconds'"))
+
+
+def test_what_nobody_fetches_any_more_is_forgotten(asked, platform, work, engine):
     number, studies = asked
     work.record(number, studies[0], "{}")
     (before,) = validations_under_way(engine)
-    with engine.begin() as connection:
-        connection.execute(text("UPDATE running_validations SET awaited_at = now() - interval '61 seconds'"))
-    worker = ValidationWorker(work, read_settings())
+    pass_by(engine, 121)
 
-    worker.answer(number, studies[1:], lambda: False)
-    while_forgotten, kept = validations_under_way(engine), answered(engine)
+    ValidationWorker(work, read_settings()).answer(number, studies[1:], lambda: False)
+    shown, kept = validations_under_way(engine), answered(engine)
     other, _ = ask(platform, work, 1)
 
     assert (before.model.name, before.dataset, before.n_studies, before.n_answered) == ("tiny", "drawn_breasts", 8, 1)
-    assert (while_forgotten, kept, answered(engine)) == ([], [studies[0]], [])
-    with pytest.raises(NotAnswered, match="forgotten"):
-        work.fetch(number)
+    assert (shown, kept, answered(engine)) == ([], [studies[0]], [])
     assert work.fetch(other) == []
 
 
+def test_who_fetches_too_late_is_told_before_a_worker_lets_a_batch_go(asked, work, engine):
+    number, studies = asked
+    pass_by(engine, 61)
+
+    ValidationWorker(work, read_settings()).answer(number, studies[:1], lambda: False)
+
+    assert answered(engine) == [studies[0]]
+    with pytest.raises(NotAnswered, match="nobody fetched answers for a minute"):
+        work.fetch(number)
+
+
 @pytest.mark.parametrize(
-    ("changed", "message"),
+    ("changed", "error", "message"),
     [
-        ("version", r"a worker has numpy \d+.*, needed 0\.1 as where it was started"),
-        ("data", "a worker finds the digest [0-9a-f]{64}, needed [0-9a-f]{64}"),
-        ("image", r"images/0\.png"),
-        ("bundle", "tiny@.*: no such bundle"),
+        ("version", NotAnswered, r"a worker has numpy \d+.*, needed 0\.1 as where it was started"),
+        ("data", NotAnswered, "a worker finds the digest [0-9a-f]{64} in .*, needed [0-9a-f]{64}"),
+        ("image", InvalidDataset, r"images/0\.png"),
+        ("folder", NotAnswered, "a worker does not see the data set: .*data: no such folder"),
+        ("bundle", NotAnswered, "a worker cannot answer: tiny@.*: no such bundle"),
     ],
 )
 def test_a_worker_that_is_not_like_its_asker_ends_the_validation_and_says_why(
-    platform, work, database_url, engine, changed, message, tmp_path
+    platform, work, database_url, engine, changed, error, message, tmp_path
 ):
     if changed == "image":
         (platform / "images/0.png").write_bytes(b"no image")
@@ -236,6 +250,8 @@ def test_a_worker_that_is_not_like_its_asker_ends_the_validation_and_says_why(
             connection.execute(text("""UPDATE running_validations SET versions = versions || '{"numpy": "0.1"}'"""))
     if changed == "data":
         (platform / "labels.csv").write_text((platform / "labels.csv").read_text().replace("p59", "p58"))
+    if changed == "folder":
+        platform.rename(tmp_path / "elsewhere")
     if changed == "bundle":
         (tmp_path / "bundles/tiny").rename(tmp_path / "bundles/small")
     queue = open_queue(database_url)
@@ -243,7 +259,7 @@ def test_a_worker_that_is_not_like_its_asker_ends_the_validation_and_says_why(
 
     work_once(queue, VALIDATION_QUEUE)
 
-    with pytest.raises(NotAnswered, match=message):
+    with pytest.raises(error, match=message):
         work.fetch(number)
 
 

@@ -23,7 +23,8 @@ STATEMENTS = (
         n_studies integer NOT NULL,
         started_at timestamptz NOT NULL DEFAULT now(),
         awaited_at timestamptz NOT NULL DEFAULT now(),
-        failure text NOT NULL DEFAULT ''
+        failure text NOT NULL DEFAULT '',
+        wrong_input boolean NOT NULL DEFAULT false
     )""",
     """CREATE TABLE validation_answers (
         validation bigint NOT NULL REFERENCES running_validations ON DELETE CASCADE,
