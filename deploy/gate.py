@@ -25,6 +25,7 @@ from validation.gate.plan import Plan, read_plan
 from validation.gate.verdict import Comparison, verdict_document
 from validation.gate.verdict_page import verdict_html
 from validation.pdf import pdf_writer
+from validation.reuse_ledger import Use, record_use
 from validation.run import RESULT_FILE, validate
 from validation.written_whole import written_whole
 
@@ -79,6 +80,7 @@ def compare(options: argparse.Namespace) -> int:
             if write_pdf is not None:
                 write_pdf(page, unfinished / PDF_FILE)
             verdict = _verdict(comparison, document, account_of(options.by))
+            record_use(settings.home, _use_of(verdict))
             rows.record_verdict(verdict, page, _event_of(verdict))
     print_answer(options, document, None if options.json else _summary(document))
     return 0 if verdict.accepted else 1
@@ -136,6 +138,19 @@ def _verdict(comparison: Comparison, document: dict[str, object], by: str) -> Re
         decided_by=by,
         decided_at=comparison.at,
         document=document,
+    )
+
+
+def _use_of(verdict: ReachedVerdict) -> Use:
+    by = f"plan {verdict.document['plan']['name']} {verdict.plan_sha256[:16]}"
+    return Use(
+        dataset_digest=verdict.dataset_digest,
+        dataset=str(verdict.document["dataset"]),
+        bundle=verdict.candidate.name,
+        bundle_digest=verdict.candidate.digest,
+        by=by,
+        passed=verdict.accepted,
+        at=verdict.decided_at.isoformat(timespec="seconds"),
     )
 
 
