@@ -24,10 +24,10 @@ from deploy.shadow_worker import LOWEST_PRIORITY
 from storage.database import connect
 from storage.validation_work import AskedOfWorkers, ValidationWork
 from storage.work_queue import VALIDATION_QUEUE, VALIDATION_TASK
-from triage.errors import InvalidDataset, LiveStudiesFirst, NotAnswered, PermanentError, RetriableError
+from triage.errors import InvalidDataset, NotAnswered, PermanentError, RetriableError, WorkerStops
 from validation.answering import POLICIES, Answering, Question, Subject
 from validation.datasets import load_dataset
-from validation.labelled_images import Dataset
+from validation.labelled_images import Dataset, LabelledStudy
 from validation.package_versions import package_versions
 from validation.training_overlap import unseen_by
 
@@ -51,10 +51,11 @@ def run(options: argparse.Namespace) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    """The model and the data set of one validation, loaded; `members` as `unseen_by` says."""
+    """The model and the data set of one validation, loaded; studies by name, `members` as `unseen_by` says."""
 
     number: int
     dataset: Dataset
+    studies: Mapping[str, LabelledStudy]
     members: Mapping[str, int]
     answering: Answering
 
@@ -71,7 +72,7 @@ class ValidationWorker:
         """Keep an answer about each of `studies`, each when no live study waits; answers that are there stay.
 
         Raises:
-            LiveStudiesFirst: this worker is stopping while live studies wait.
+            WorkerStops: this worker is told to stop.
             NotAnswered: bundle, data or versions here are not those that the validation is about.
             InvalidDataset: an image cannot be decoded.
             InvalidBundle: the bundle does not load.
@@ -84,7 +85,7 @@ class ValidationWorker:
             if asked is None:
                 return
             ready = self._ready_for(number, asked)
-            chosen = next(one for one in ready.dataset.studies if one.study == study)
+            chosen = ready.studies[study]
             question = Question(chosen, ready.members.get(chosen.patient))
             (record,) = ready.answering.answered([question], ready.dataset, None)
             self._work.record(number, study, json.dumps(record))
@@ -94,9 +95,11 @@ class ValidationWorker:
         self._work.fail(number, reason, wrong_input)
 
     def _let_live_studies_pass(self, is_stopping: Callable[[], bool]) -> None:
-        while self._work.live_studies_wait():
+        while True:
             if is_stopping():
-                raise LiveStudiesFirst("a live study waits, and this worker stops")
+                raise WorkerStops("this worker stops, needed another one")
+            if not self._work.live_studies_wait():
+                return
             time.sleep(LIVE_POLL_S)
 
     def _ready_for(self, number: int, asked: AskedOfWorkers) -> _Ready:
@@ -145,6 +148,6 @@ def _loaded(number: int, asked: AskedOfWorkers, settings: Settings) -> _Ready:
         raise NotAnswered(f"does not see the data set: {error}") from error
     if dataset.digest != asked.dataset_digest:
         raise NotAnswered(f"finds the digest {dataset.digest} in {asked.folder}, needed {asked.dataset_digest}")
-    members = unseen_by(bundle, dataset)
+    studies, members = {one.study: one for one in dataset.studies}, unseen_by(bundle, dataset)
     subject = Subject(bundle, dataset, header_of_file, POLICIES[asked.device], asked.threads)
-    return _Ready(number, dataset, members, Answering(subject, with_members=bool(members)))
+    return _Ready(number, dataset, studies, members, Answering(subject, with_members=bool(members)))

@@ -115,8 +115,8 @@ class NotAnswered(RetriableError):
     """Workers of the platform did not answer what a validation asks; the message says why."""
 
 
-class LiveStudiesFirst(RetriableError):
-    """Work that nobody waits for stops here, because live studies come first."""
+class WorkerStops(RetriableError):
+    """A worker ends, and leaves what is not done to others."""
 
 
 class ProviderAway(RetriableError):

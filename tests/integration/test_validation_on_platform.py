@@ -25,7 +25,7 @@ from tests.integration.test_validation_suite import (
     write_bundle,
     write_set,
 )
-from triage.errors import InvalidDataset, LiveStudiesFirst, NotAnswered
+from triage.errors import InvalidDataset, NotAnswered, WorkerStops
 from validation.datasets import load_dataset
 
 ROOT = Path(__file__).parents[2]
@@ -127,7 +127,7 @@ def test_a_suite_on_the_platform_finds_the_same(acuity, suite, platform, workers
 
 def test_a_live_study_that_arrives_meanwhile_is_analysed_first(asked, work, engine):
     number, studies = asked
-    while_it_waits = []
+    looks: list[list[str]] = []
 
     class OneThenALiveStudy(ValidationWork):
         def record(self, number, study, answer):
@@ -136,14 +136,15 @@ def test_a_live_study_that_arrives_meanwhile_is_analysed_first(asked, work, engi
                 live_study(engine, is_there=True)
 
     def is_stopping() -> bool:
-        while_it_waits.append(answered(engine))
-        if len(while_it_waits) == 3:
+        """Look before each study, and again and again while it waits; the fourth look follows three of waiting."""
+        looks.append(answered(engine))
+        if looks[-4:] == [[studies[0]]] * 4:
             live_study(engine, is_there=False)
         return False
 
     ValidationWorker(OneThenALiveStudy(engine), read_settings()).answer(number, studies, is_stopping)
 
-    assert while_it_waits == [[studies[0]]] * 3
+    assert looks[:5] == [[], *[[studies[0]]] * 4]
     assert answered(engine) == sorted(studies)
 
 
@@ -154,17 +155,19 @@ def test_a_live_study_whose_time_has_not_come_holds_nothing_up(asked, work, engi
         connection.execute(text("UPDATE procrastinate_jobs SET scheduled_at = now() + interval '1 hour'"
                                 " WHERE queue_name = 'triage'"))  # fmt: skip
 
-    ValidationWorker(work, read_settings()).answer(number, studies, lambda: True)
+    looks = []
+    ValidationWorker(work, read_settings()).answer(number, studies, lambda: looks.append(1))
 
-    assert answered(engine) == sorted(studies)
+    assert (len(looks), answered(engine)) == (len(studies), sorted(studies))
 
 
-def test_a_worker_that_stops_while_live_studies_wait_leaves_the_batch_to_others(asked, work, engine):
+@pytest.mark.parametrize("live", [True, False])
+def test_a_worker_that_stops_leaves_the_batch_to_others(asked, work, engine, live):
     number, studies = asked
     work.record(number, studies[0], "{}")
-    live_study(engine, is_there=True)
+    live_study(engine, is_there=live)
 
-    with pytest.raises(LiveStudiesFirst):
+    with pytest.raises(WorkerStops):
         ValidationWorker(work, read_settings()).answer(number, studies, lambda: True)
 
     assert answered(engine) == [studies[0]]
