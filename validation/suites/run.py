@@ -49,7 +49,7 @@ WRITTEN = {
     f".{RESULT_FILE}.unfinished",
     f".{REPORT_FILE}.unfinished",
 }
-PROCEDURE = "1"
+PROCEDURE = "2"
 """Raised when the same answers give other figures than before: parts that are done are then worked out again."""
 
 
