@@ -177,7 +177,14 @@ def _summary(document: dict[str, object]) -> str:
         f"needed {one['judged_by'].replace('_', ' ')} {one['needed']:g}"
         for one in criteria
     ]
-    return "\n".join([str(document["verdict"]), *lines])
+    return "\n".join([str(document["verdict"]), *lines, _answered(document["cases"])])
+
+
+def _answered(cases: object) -> str:
+    """Return who answered how many studies: a candidate may be refused for what it did not say."""
+    assert isinstance(cases, dict)
+    a, b = (cases["both_answered"] + cases[f"only_{which}_answered"] for which in "ab")
+    return f"  answered {a} (A), {b} (B) of {cases['n']} studies; a missing answer counts as {cases['missing_counts_as']}"
 
 
 def _is_earlier_verdict(folder: Path) -> bool:

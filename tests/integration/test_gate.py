@@ -96,6 +96,10 @@ def test_a_worse_candidate_is_refused_with_the_subgroup_named_and_a_like_one_acc
     page = (tmp_path / "o2/verdict.html").read_text()
     assert "✗ not met" in page
     assert "<script" not in page
+    _, told, _ = acuity("validate", "compare", a, worse, "--data", data, "--plan", plan, "--out", tmp_path / "o2")
+    assert "  NOT met  no sex loses (sex: M): -0.3" in told
+    assert told.endswith("  answered 80 (A), 80 (B) of 80 studies; a missing answer counts as worst\n")
+    assert uses_of(home, no["dataset_digest"]).decisions == 2
 
 
 def test_a_plan_that_was_not_locked_changed_or_locked_too_late_is_refused_in_one_line(acuity, data, tmp_path):
