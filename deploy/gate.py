@@ -184,7 +184,8 @@ def _answered(cases: object) -> str:
     """Return who answered how many studies: a candidate may be refused for what it did not say."""
     assert isinstance(cases, dict)
     a, b = (cases["both_answered"] + cases[f"only_{which}_answered"] for which in "ab")
-    return f"  answered {a} (A), {b} (B) of {cases['n']} studies; a missing answer counts as {cases['missing_counts_as']}"
+    counts_as = f"a missing answer counts as {cases['missing_counts_as']}"
+    return f"  answered {a} (A), {b} (B) of {cases['n']} studies; {counts_as}"
 
 
 def _is_earlier_verdict(folder: Path) -> bool:
