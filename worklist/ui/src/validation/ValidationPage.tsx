@@ -15,12 +15,13 @@ import { fetchValidations, type Criterion, type Figure, type Run, type Verdict }
 import "./validation.css";
 
 const PROGRESS_MS = 2000;
+const NOTHING_UNDER_WAY_MS = 30000;
 
 export default function ValidationPage(): ReactNode {
   const found = useQuery({
     queryKey: ["validations"],
     queryFn: ({ signal }) => fetchValidations(signal),
-    refetchInterval: (query) => (query.state.data?.running.length ? PROGRESS_MS : false),
+    refetchInterval: (query) => (query.state.data?.running.length ? PROGRESS_MS : NOTHING_UNDER_WAY_MS),
   });
   return (
     <div className="scroller admin" tabIndex={0} role="region" aria-label={words.validation.title}>
