@@ -11,6 +11,7 @@ import { ModelCard } from "./ModelCard";
 import { Panel, Section } from "./Panel";
 import { DueIn } from "./Row";
 import { told } from "./sentences";
+import { SitePpvLines } from "./SitePpvLines";
 import { WorkBar, WorkLines } from "./WorkBar";
 import {
   ageWords,
@@ -115,7 +116,7 @@ function Content({ study, session, acts, onWork }: ContentProps): ReactNode {
           <p className="notice">{words.study.moreImagesCame}</p>
         )}
         {study.findings.map((finding) => (
-          <FindingCard key={`${finding.model_digest}${finding.code}`} finding={finding} />
+          <FindingCard key={`${finding.model_digest}${finding.code}`} finding={finding} site={study.institution} />
         ))}
         {study.findings.length === 0 && <p className="muted">{words.study.noFinding}</p>}
       </Section>
@@ -167,7 +168,7 @@ function Facts({ study }: { study: StudyDetail }): ReactNode {
   );
 }
 
-function FindingCard({ finding }: { finding: StudyDetail["findings"][number] }): ReactNode {
+function FindingCard({ finding, site }: { finding: StudyDetail["findings"][number]; site: string }): ReactNode {
   return (
     <div className={finding.flagged ? "card card-flagged" : "card"}>
       <p className="card-title">
@@ -178,6 +179,7 @@ function FindingCard({ finding }: { finding: StudyDetail["findings"][number] }):
       <p className="second">
         {words.study.operatingPoint(finding.operating_point, probability(finding.threshold, finding.probability))}
       </p>
+      {finding.flagged && <SitePpvLines known={finding.site_ppv} site={site} />}
       {finding.measurements.length > 0 && <Measured measurements={finding.measurements} />}
       {finding.regions.length > 0 && (
         <ul className="regions">
