@@ -310,6 +310,21 @@ def test_a_lost_connection_is_said_and_recovers(chromium, engine):
         page.context.close()
 
 
+def test_a_study_that_is_opened_while_the_connection_is_lost_comes_when_it_is_back(page, worklist):
+    uid = worklist.department.receives(JANE, CT)
+    log_in(page)
+    page.route("**/assets/StudyPanel.js", lambda route: route.abort("connectionrefused"))
+    page.keyboard.press("j")
+
+    page.keyboard.press("Enter")
+
+    panel = page.get_by_role("complementary")
+    expect(panel).to_have_attribute("aria-busy", "true")
+    expect(page.locator(f"tr[data-uid='{uid}']")).to_be_visible()
+    page.unroute("**/assets/StudyPanel.js")
+    expect(panel.get_by_role("heading", name="What the AI says")).to_be_visible()
+
+
 def log_in(page: Page) -> None:
     page.goto("/")
     fill_login(page, PASSWORD)

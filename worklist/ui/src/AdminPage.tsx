@@ -10,9 +10,7 @@ import { Nothing, Table } from "./Table";
 import { capitalised, clockTime, decimal, duration } from "./words";
 import { words } from "./words/language";
 
-export { Nothing, Table };
-
-export default function AdminPage({ replays }: { replays: boolean }): ReactNode {
+export function AdminPage({ replays }: { replays: boolean }): ReactNode {
   const gateway = useQuery({ queryKey: ["gateway"], queryFn: ({ signal }) => fetchGateway(signal), refetchInterval: 5_000 });
   const models = useQuery({ queryKey: ["models"], queryFn: ({ signal }) => fetchModels(signal), refetchInterval: 30_000 });
   const error = gateway.error ?? models.error;

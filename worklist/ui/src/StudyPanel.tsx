@@ -1,8 +1,9 @@
 import { useQuery } from "@tanstack/react-query";
-import { Suspense, lazy, useState, type ReactNode } from "react";
+import { Suspense, useState, type ReactNode } from "react";
 import { ApiError, fetchStudy, type Analysis, type Finding, type Measurement, type Region, type Session, type StudyDetail } from "./api";
 import type { Acts, WorkWord } from "./acts";
 import { Score } from "./AiStatement";
+import { arriving } from "./arriving";
 import { BreakGlassButton } from "./BreakGlass";
 import { useNow } from "./clock";
 import { BandIcon, FlagIcon, NoFlagIcon } from "./icons";
@@ -38,8 +39,7 @@ interface Props {
   onClose: () => void;
 }
 
-// The list must be quick; the viewer comes when the first study is opened.
-const Viewer = lazy(() => import("./viewer/Viewer"));
+const Viewer = arriving(async () => (await import("./viewer/Viewer")).Viewer);
 
 export function StudyPanel({ uid, session, acts, onWork, onPlaces, onClose }: Props): ReactNode {
   const study = useQuery({

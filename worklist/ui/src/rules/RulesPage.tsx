@@ -9,7 +9,7 @@ import { words } from "../words/language";
 import { fetchRules, tryRules, type Actions, type Condition, type Rule, type Trials } from "./rulesApi";
 import "./rules.css";
 
-export default function RulesPage(): ReactNode {
+export function RulesPage(): ReactNode {
   const found = useQuery({ queryKey: ["rules"], queryFn: ({ signal }) => fetchRules(signal) });
   const trial = useMutation({ mutationFn: tryRules });
   const error = found.error ?? trial.error;

@@ -2,7 +2,7 @@
 
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
-import { Nothing, Table } from "../AdminPage";
+import { Nothing, Table } from "../Table";
 import { ApiError } from "../api";
 import { useNow } from "../clock";
 import { DoneIcon, FailedIcon, WaitIcon } from "../icons";
@@ -13,7 +13,7 @@ import { Suites } from "./Suites";
 import { fetchValidations, type Criterion, type Figure, type Run, type Verdict } from "./validationApi";
 import "./validation.css";
 
-export default function ValidationPage(): ReactNode {
+export function ValidationPage(): ReactNode {
   const found = useQuery({ queryKey: ["validations"], queryFn: ({ signal }) => fetchValidations(signal) });
   return (
     <div className="scroller admin" tabIndex={0} role="region" aria-label={words.validation.title}>
