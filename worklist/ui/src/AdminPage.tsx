@@ -30,6 +30,9 @@ export function AdminPage({ replays }: { replays: boolean }): ReactNode {
   );
 }
 
+/** In the order in which a study goes through them. */
+const STAGES = ["receiving", "triage", "delivery"];
+
 /** Each destination has a queue of its own, "delivery:NAME". */
 function queueWords(name: string): string {
   const destination = name.startsWith("delivery:") ? name.slice("delivery:".length) : "";
@@ -50,7 +53,7 @@ function Tiles({ gateway }: { gateway: Gateway }): ReactNode {
           note={words.system.atWork(queue.working) + (queue.name === "triage" && oldest > 0 ? words.system.oldest(duration(oldest)) : "")}
         />
       ))}
-      {gateway.stages.map((stage) => (
+      {STAGES.flatMap((name) => gateway.stages.filter((one) => one.stage === name)).map((stage) => (
         <Tile
           key={stage.stage}
           title={words.system.lastHour(words.system.stages[stage.stage] ?? stage.stage)}

@@ -107,7 +107,6 @@ function Content({ study, session, acts, onWork }: ContentProps): ReactNode {
         <p>{reasonWords(study)}</p>
         <WorkLines study={study} me={session.name} />
       </div>
-      <Facts study={study} />
       <Section title={words.study.whatAiSays}>
         <p className="ai-head">
           <strong>{aiWords(study)}</strong> <span className="disclaimer">{words.frame.notADiagnosis}</span>
@@ -120,6 +119,7 @@ function Content({ study, session, acts, onWork }: ContentProps): ReactNode {
         ))}
         {study.findings.length === 0 && <p className="muted">{words.study.noFinding}</p>}
       </Section>
+      <Facts study={study} />
       <Section title={words.study.whatWasAnalysed}>
         <SeriesList study={study} />
         {study.analyses.map((analysis) => (
@@ -181,21 +181,27 @@ function FindingCard({ finding, site }: { finding: StudyDetail["findings"][numbe
       </p>
       {finding.flagged && <SitePpvLines known={finding.site_ppv} site={site} />}
       {finding.measurements.length > 0 && <Measured measurements={finding.measurements} />}
-      {finding.regions.length > 0 && (
-        <ul className="regions">
-          {finding.regions.slice(0, 12).map((region, number) => (
-            <li key={number}>
-              {words.study.region(number + 1, regionWords(region), probability(region.probability))}
-            </li>
-          ))}
-          {finding.regions.length > 12 && <li>{words.study.moreRegions(finding.regions.length - 12)}</li>}
-        </ul>
-      )}
+      {finding.regions.length > 0 && <Places regions={finding.regions} />}
       <p className="second mono">
         {finding.model} {finding.model_version} · sha256 {finding.model_digest.slice(0, 12)}…
       </p>
       <CardButton finding={finding} />
     </div>
+  );
+}
+
+/** The places are marked in the images; their numbers are for whoever needs them. */
+function Places({ regions }: { regions: Region[] }): ReactNode {
+  return (
+    <details className="second">
+      <summary>{words.study.places(regions.length)}</summary>
+      <ul className="regions">
+        {regions.slice(0, 12).map((region, number) => (
+          <li key={number}>{words.study.region(number + 1, regionWords(region), probability(region.probability))}</li>
+        ))}
+        {regions.length > 12 && <li>{words.study.moreRegions(regions.length - 12)}</li>}
+      </ul>
+    </details>
   );
 }
 

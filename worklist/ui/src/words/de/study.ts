@@ -32,6 +32,7 @@ export const study: Words["study"] = {
   confirmedOf: (days) => `letzte ${days} Tage, diese Version des Modells, 95-%-Intervall`,
   unanswered: (flags) => (flags === 0 ? "" : `${flags} weitere ohne eindeutige Antwort.`),
   tooFewAnswered: (answered, needed) => `Wie oft ein Hinweis hier zutrifft: noch nicht genug beantwortet (${answered} von ${needed})`,
+  places: (count) => (count === 1 ? "1 Stelle in den Bildern" : `${count} Stellen in den Bildern`),
   region: (number, place, probability) => `Stelle ${number}: ${place}, Wahrscheinlichkeit ${probability}`,
   moreRegions: (count) => `${count} weitere Stellen`,
   place: (image, frame, x, y) =>

@@ -32,6 +32,7 @@ export const study = {
   unanswered: (flags: number) => (flags === 0 ? "" : `${flags} more without a clear answer.`),
   tooFewAnswered: (answered: number, needed: number) =>
     `How often a flag is right here: not enough answered yet (${answered} of ${needed})`,
+  places: (count: number) => (count === 1 ? "1 place in the images" : `${count} places in the images`),
   region: (number: number, place: string, probability: string) => `Region ${number}: ${place}, probability ${probability}`,
   moreRegions: (count: number) => `${count} more regions`,
   place: (image: string, frame: number | null, x: [number, number], y: [number, number]) =>
