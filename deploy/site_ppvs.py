@@ -1,7 +1,5 @@
 """What the quick look asks of a model's record here: how often its flags were right at a site."""
 
-from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Lock
@@ -11,23 +9,23 @@ from sqlalchemy import Engine
 from storage.answered_flags import answered_flags
 from triage.findings import Finding
 from triage.ports import Clock
-from triage.site_ppv import AnsweredFlag, SitePpv
+from triage.site_ppv import SitePpv
 from validation.feedback.site_ppv import site_ppv
 
 WINDOW = timedelta(days=180)
-COUNT_IS_KEPT = timedelta(minutes=5)
-"""Half a year of flags does not change within five minutes, and is too much to count for each study that is opened."""
+COUNT_IS_KEPT = timedelta(minutes=15)
+"""Half a year of flags does not change within a quarter of an hour, and is much to count for each study opened."""
 
 _Subject = tuple[str, str, str, str]
 
 
 @dataclass(slots=True)
 class SitePpvs:
-    """The newest count of all flags; who asks while it is made waits for it, so that only one is made at a time."""
+    """The newest counts; who asks while one is made waits for it, so that only one is made at a time."""
 
     engine: Engine
     clock: Clock
-    _kept: tuple[datetime, Mapping[_Subject, SitePpv]] | None = None
+    _kept: dict[_Subject, tuple[datetime, SitePpv]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     def of(self, finding: Finding, site: str) -> SitePpv:
@@ -35,12 +33,8 @@ class SitePpvs:
         subject = (finding.model.digest, finding.code.value, finding.code.scheme, site)
         with self._lock:
             now = self.clock.now()
-            if self._kept is None or now - self._kept[0] > COUNT_IS_KEPT:
-                self._kept = now, self._counted(now)
-            return self._kept[1].get(subject) or site_ppv([], WINDOW.days)
-
-    def _counted(self, now: datetime) -> Mapping[_Subject, SitePpv]:
-        found: defaultdict[_Subject, list[AnsweredFlag]] = defaultdict(list)
-        for one in answered_flags(self.engine, now - WINDOW):
-            found[one.model_digest, one.code, one.scheme, one.site].append(one)
-        return {subject: site_ppv(flags, WINDOW.days) for subject, flags in found.items()}
+            counted_at, known = self._kept.get(subject, (None, None))
+            if counted_at is None or known is None or now - counted_at > COUNT_IS_KEPT:
+                known = site_ppv(answered_flags(self.engine, finding, site, now - WINDOW), WINDOW.days)
+                self._kept[subject] = now, known
+            return known

@@ -7,15 +7,8 @@ from triage.reading import Answer
 
 @dataclass(frozen=True, slots=True)
 class AnsweredFlag:
-    """One flagged finding of one version of a model on one study, and each reader's newest answer to it.
+    """One study on which a model flagged a finding, its patient, and each reader's newest answer."""
 
-    `code` and `scheme` name the finding; `site` is the institution, as the scanner writes it.
-    """
-
-    model_digest: str
-    code: str
-    scheme: str
-    site: str
     patient: str
     answers: tuple[Answer, ...] = ()
 

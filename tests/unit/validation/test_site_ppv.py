@@ -11,10 +11,7 @@ YES, NO = (Answer.ACCEPT,), (Answer.REJECT,)
 
 def flags(*answers, patients=None):
     names = patients or [f"P{number}" for number in range(len(answers))]
-    return [
-        AnsweredFlag("9f2c", "1386000", "SCT", "St Mary", patient, said)
-        for patient, said in zip(names, answers, strict=True)
-    ]
+    return [AnsweredFlag(patient, said) for patient, said in zip(names, answers, strict=True)]
 
 
 @pytest.mark.parametrize(
