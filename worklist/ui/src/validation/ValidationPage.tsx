@@ -2,7 +2,7 @@
 
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
-import { Nothing, Table } from "../AdminPage";
+import { Nothing, Table } from "../Table";
 import { ApiError } from "../api";
 import { useNow } from "../clock";
 import { DoneIcon, FailedIcon, WaitIcon } from "../icons";
@@ -17,7 +17,7 @@ import "./validation.css";
 const PROGRESS_MS = 2000;
 const NOTHING_UNDER_WAY_MS = 30000;
 
-export default function ValidationPage(): ReactNode {
+export function ValidationPage(): ReactNode {
   const found = useQuery({
     queryKey: ["validations"],
     queryFn: ({ signal }) => fetchValidations(signal),
