@@ -161,7 +161,13 @@ def _image(dataset: _Header) -> ImageHeader:
         slice_thickness_mm=thickness[0] if thickness else None,
         exposure_mas=exposure[0] if exposure else None,
         has_pixels=not _PIXEL_TAGS.isdisjoint(dataset.elements),
+        announced_images=_announced_images(dataset),
     )
+
+
+def _announced_images(dataset: _Header) -> int | None:
+    numbers = (_integer(dataset, "ImagesInAcquisition"), _integer(dataset, "NumberOfSeriesRelatedInstances"))
+    return max((number for number in numbers if number is not None and number > 0), default=None)
 
 
 def _uid(dataset: _Header, keyword: str) -> str:
@@ -224,6 +230,7 @@ _KEYWORDS = (
     "SoftwareVersions",
     "SOPInstanceUID", "SOPClassUID", "ImageType", "Rows", "Columns", "NumberOfFrames", "InstanceNumber",
     "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness", "Exposure",
+    "ImagesInAcquisition", "NumberOfSeriesRelatedInstances",
 )  # fmt: skip
 
 

@@ -82,6 +82,22 @@ def test_what_drift_is_looked_for_in_is_read():
 
 
 @pytest.mark.parametrize(
+    ("acquired", "in_series", "announced"),
+    [(None, None, None), (34, None, 34), (None, 40, 40), (34, 40, 40), (0, None, None)],
+)
+def test_how_many_images_belong_together_is_what_the_scanner_or_an_archive_wrote(acquired, in_series, announced):
+    data_set = a_data_set()
+    if acquired is not None:
+        data_set.ImagesInAcquisition = acquired
+    if in_series is not None:
+        data_set.NumberOfSeriesRelatedInstances = in_series
+
+    header = read_instance(encoded(data_set, ENCODINGS[1]), ExplicitVRLittleEndian)
+
+    assert header.image.announced_images == announced
+
+
+@pytest.mark.parametrize(
     ("character_set", "name"),
     [
         ("ISO_IR 100", "Äneas^Rüdiger"),
