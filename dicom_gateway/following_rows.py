@@ -21,7 +21,7 @@ MOST_WAITING = 512
 _TAKE_WITHIN_S = 10.0
 """A sender is told by then, also where the database neither answers nor refuses; most wait for 30 s or longer."""
 
-_GATHER_FOR_S = 0.02
+_GATHER_FOR_S = 0.1
 _TRY_AGAIN_AFTER_S = 0.5
 _STOP_WITHIN_S = 5.0
 
