@@ -163,14 +163,15 @@ class Platform:
         assert self.postgres is not None
         engine = connect(self.postgres.url)
         while not stop.wait(1.0):
-            if is_reachable(engine):
-                continue
-            log.warning("postgres_ended")
             try:
-                self.postgres = start_embedded(self.settings.home / "postgres", ONE_ATTEMPT_S)
+                if not is_reachable(engine):
+                    log.warning("postgres_ended")
+                    self.postgres = start_embedded(self.settings.home / "postgres", ONE_ATTEMPT_S)
             except StoreUnavailable as error:
                 # As long as the disk is full, it cannot start; the receivers tell their senders, and it is tried again.
                 log.error("postgres_not_started", reason=str(error))
+            except Exception:
+                log.exception("postgres_not_watched")
         engine.dispose()
 
     def _stop(self) -> None:
