@@ -74,12 +74,24 @@ def writable_home(settings: Settings) -> Path:
     return home
 
 
+def noted_settings(home: Path) -> Path:
+    """Return where `acuity up` notes what it runs on: the settings with its ports and its database."""
+    return home / "run" / "settings.json"
+
+
 def _of_running_platform(settings: Settings) -> str:
-    """Return the URL that `acuity up` noted in the data folder, where a server still answers there."""
-    noted = settings.home / "run" / "settings.json"
+    """Return the URL that `acuity up` noted in the data folder, where a server still answers there.
+
+    Raises:
+        InvalidSetting: what it noted cannot be read.
+    """
+    noted = noted_settings(settings.home)
     if not noted.is_file():
         return ""
-    url = str(json.loads(noted.read_text(encoding="utf-8"))["database"]["url"])
+    try:
+        url = str(json.loads(noted.read_text(encoding="utf-8"))["database"]["url"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InvalidSetting(f"{noted}: not readable: {error}; the next start of `acuity up` writes it anew") from error
     engine = connect(url)
     reachable = is_reachable(engine)
     engine.dispose()

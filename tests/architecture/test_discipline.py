@@ -18,6 +18,7 @@ PROCESS_LOOPS = frozenset(
         "dicom_gateway/following_rows.py",
         "dicom_gateway/adoption.py",
         "deploy/monitor.py",
+        "deploy/supervisor.py",
         "deploy/shadow_worker.py",
         "deploy/validation_worker.py",
         "deploy/triage_worker.py",

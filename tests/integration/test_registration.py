@@ -9,6 +9,7 @@ from storage.instances import list_instances
 from storage.studies import StudyRows
 from tests.builders import STUDY, a_file, an_instance
 from tests.integration.test_workflow import jobs, receive, the_study
+from triage.completion import CompletionSignal
 from triage.priority import Priority
 from triage.study import Registration, StudyStatus
 from triage.workflow import input_digest
@@ -44,6 +45,51 @@ def test_an_open_association_is_waited_for(receiving, clock, intake):
     intake.association_closed("a1", "released")
 
     assert (while_open, receiving.close_quiet_studies()) == ((), (STUDY,))
+
+
+@pytest.mark.parametrize("outcome", ["aborted", "lost", "refused"])
+def test_a_stack_whose_association_broke_off_waits_for_the_quiet_period(
+    receiving, clock, transactions, intake, outcome
+):
+    intake.association_opened("a1", "CT1", "127.0.0.1")
+    receive(receiving, *range(6))
+    intake.association_closed("a1", outcome)
+
+    clock.forward(seconds=4.9)
+    too_early = receiving.close_quiet_studies()
+    clock.forward(seconds=0.1)
+
+    assert (too_early, receiving.close_quiet_studies()) == ((), (STUDY,))
+    assert the_study(transactions).completed_by is CompletionSignal.QUIET_PERIOD
+
+
+def test_a_stack_whose_rest_came_over_another_association_is_whole_at_once(receiving, clock, transactions, intake):
+    intake.association_opened("a1", "CT1", "127.0.0.1")
+    receive(receiving, *range(4))
+    intake.association_closed("a1", "lost")
+    intake.association_opened("a2", "CT1", "127.0.0.1")
+    receive(receiving, 4, 5, association="a2")
+    intake.association_closed("a2", "released")
+
+    clock.forward(seconds=0.5)
+
+    assert receiving.close_quiet_studies() == (STUDY,)
+    assert the_study(transactions).completed_by is CompletionSignal.NEEDED_SERIES
+
+
+def test_a_stack_with_fewer_images_than_they_say_waits_for_the_quiet_period(receiving, clock, transactions):
+    images = [an_instance(number) for number in range(7)]
+    says = [replace(one.header, image=replace(one.header.image, announced_images=7)) for one in images]
+    announcing = [replace(one, header=header) for one, header in zip(images, says, strict=True)]
+    receiving.register_instances(announcing[:6])
+    clock.forward(seconds=4.9)
+
+    too_early = receiving.close_quiet_studies()
+    receiving.register_instances(announcing[6:])
+    clock.forward(seconds=0.5)
+
+    assert (too_early, receiving.close_quiet_studies()) == ((), (STUDY,))
+    assert the_study(transactions).completed_by is CompletionSignal.NEEDED_SERIES
 
 
 def test_rows_and_job_are_committed_together_or_not_at_all(receiving, clock, transactions, engine, monkeypatch):
