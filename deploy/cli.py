@@ -27,6 +27,7 @@ from worklist.roles import Role
 
 Command: TypeAlias = Callable[[argparse.Namespace], int]
 
+QUEUES = ("triage", "delivery", "shadow", "validation")
 DONE, FAILED, WRONG_INPUT = 0, 1, 2
 
 
@@ -111,9 +112,7 @@ def _add_processes(verbs: Verbs, shared: _OneLineParser) -> None:
     ):
         verbs.add_parser(name, parents=[shared], help=text).set_defaults(run=run)
     work = verbs.add_parser("work", parents=[shared], help="run background jobs")
-    work.add_argument(
-        "--queue", choices=("triage", "delivery", "shadow"), default="triage", help="which jobs (default: triage)"
-    )
+    work.add_argument("--queue", choices=QUEUES, default=QUEUES[0], help="which jobs (default: triage)")
     work.set_defaults(run=_work)
 
 

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from deploy.bundles import bundle_called
+from deploy.file_headers import header_of_file
 from deploy.kept_evidence import opened_evidence, record_run
-from deploy.measuring import header_of_file, measured_on, progress
+from deploy.measuring import measured_on, progress
 from deploy.model_changes import ROLE, account_of
 from deploy.model_commands import print_answer
 from deploy.settings import Settings, read_settings
@@ -24,6 +25,7 @@ from validation.gate.plan import Plan, read_plan
 from validation.gate.verdict import Comparison, verdict_document
 from validation.gate.verdict_page import verdict_html
 from validation.pdf import pdf_writer
+from validation.reuse_ledger import Use, record_use
 from validation.run import RESULT_FILE, validate
 from validation.written_whole import written_whole
 
@@ -78,6 +80,7 @@ def compare(options: argparse.Namespace) -> int:
             if write_pdf is not None:
                 write_pdf(page, unfinished / PDF_FILE)
             verdict = _verdict(comparison, document, account_of(options.by))
+            record_use(settings.home, _use_of(verdict))
             rows.record_verdict(verdict, page, _event_of(verdict))
     print_answer(options, document, None if options.json else _summary(document))
     return 0 if verdict.accepted else 1
@@ -138,6 +141,19 @@ def _verdict(comparison: Comparison, document: dict[str, object], by: str) -> Re
     )
 
 
+def _use_of(verdict: ReachedVerdict) -> Use:
+    by = f"plan {verdict.document['plan']['name']} {verdict.plan_sha256[:16]}"
+    return Use(
+        dataset_digest=verdict.dataset_digest,
+        dataset=str(verdict.document["dataset"]),
+        bundle=verdict.candidate.name,
+        bundle_digest=verdict.candidate.digest,
+        by=by,
+        passed=verdict.accepted,
+        at=verdict.decided_at.isoformat(timespec="seconds"),
+    )
+
+
 def _event_of(verdict: ReachedVerdict) -> AuditEvent:
     def name(model: ModelIdentity) -> str:
         return f"{model.name}@{model.version}-{model.digest[:12]}"
@@ -161,7 +177,15 @@ def _summary(document: dict[str, object]) -> str:
         f"needed {one['judged_by'].replace('_', ' ')} {one['needed']:g}"
         for one in criteria
     ]
-    return "\n".join([str(document["verdict"]), *lines])
+    return "\n".join([str(document["verdict"]), *lines, _answered(document["cases"])])
+
+
+def _answered(cases: object) -> str:
+    """Return who answered how many studies: a candidate may be refused for what it did not say."""
+    assert isinstance(cases, dict)
+    a, b = (cases["both_answered"] + cases[f"only_{which}_answered"] for which in "ab")
+    counts_as = f"a missing answer counts as {cases['missing_counts_as']}"
+    return f"  answered {a} (A), {b} (B) of {cases['n']} studies; {counts_as}"
 
 
 def _is_earlier_verdict(folder: Path) -> bool:

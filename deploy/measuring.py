@@ -10,32 +10,25 @@ from functools import partial
 from pathlib import Path
 from threading import Event
 
-from pydicom.errors import InvalidDicomError
-from pydicom.filereader import read_file_meta_info
-
 from deploy.bundles import bundle_called
+from deploy.file_headers import header_of_file
 from deploy.kept_evidence import opened_evidence, record_run
+from deploy.platform_answers import answering
 from deploy.process import settings_of
 from deploy.progress_line import ProgressLine
 from deploy.rehearsed_scanners import on_a_day
 from deploy.settings import Settings, read_settings
 from deploy.simulation import running_address
-from dicom_gateway.headers import read_instance
 from dicom_gateway.simulator.modality import SentStudy, SimulationPlan
 from dicom_gateway.simulator.modality import simulate as simulate_studies
 from dicom_gateway.simulator.phantom_dataset import write_phantom_dataset
 from dicom_gateway.simulator.sending import address_from
 from models.bundle import Bundle
-from triage.errors import InvalidDataset, UnreadableInstance
-from triage.study import InstanceHeader
+from triage.errors import InvalidDataset
 from validation.pdf import pdf_writer
 from validation.run import ValidationRequest, validate
 from validation.to_dicom import to_dicom
 from validation.written_whole import written_whole
-
-PREAMBLE_BYTES = 132
-GROUP_LENGTH_BYTES = 12
-"""Before the file meta group: 128 bytes and "DICM"; its first element, the length of the others. Source: PS3.10 7.1."""
 
 
 def simulate(options: argparse.Namespace) -> int:
@@ -91,7 +84,8 @@ def validate_run(options: argparse.Namespace) -> int:
         workers=options.workers,
         write_pdf=pdf_writer() if options.pdf else None,
     )
-    document = validate(request, header_of_file, progress("studies analysed"))
+    with answering(options.on_platform, bundle.identity, options.device, settings) as elsewhere:
+        document = validate(replace(request, elsewhere=elsewhere), header_of_file, progress("studies analysed"))
     with opened_evidence(settings) as rows:
         record_run(rows, options.out)
     _print(options, document)
@@ -101,21 +95,6 @@ def validate_run(options: argparse.Namespace) -> int:
 def measured_on(bundle: Bundle, data: Path, out: Path, device: str, settings: Settings) -> ValidationRequest:
     """Return the request to measure `bundle` now."""
     return ValidationRequest(bundle, data, out, device, settings.file.inference.threads, at=datetime.now(UTC))
-
-
-def header_of_file(path: Path) -> InstanceHeader:
-    """Return the header of a DICOM file, read from the bytes of its data set as the gateway reads them.
-
-    Raises:
-        UnreadableInstance: the file has no file meta group, or its data set does not parse.
-    """
-    try:
-        meta = read_file_meta_info(path)
-        start = PREAMBLE_BYTES + GROUP_LENGTH_BYTES + int(meta.FileMetaInformationGroupLength)
-        syntax = str(meta.TransferSyntaxUID)
-    except (InvalidDicomError, AttributeError, EOFError, ValueError) as error:
-        raise UnreadableInstance(f"{path.name}: no file meta group, needed a DICOM file") from error
-    return read_instance(path.read_bytes()[start:], syntax)
 
 
 def progress(what: str) -> Callable[[int, int], None]:

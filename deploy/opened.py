@@ -34,6 +34,18 @@ def opened_database(settings: Settings) -> Iterator[str]:
             postgres.stop()
 
 
+def database_of_platform(settings: Settings) -> str:
+    """Return the URL of the database that the processes of a platform share with this command.
+
+    Raises:
+        InvalidSetting: the settings name none, and none runs on the data folder.
+    """
+    url = settings.file.database.url or _of_running_platform(settings)
+    if not url:
+        raise InvalidSetting(f"{settings.home}: no platform runs here, needed `acuity up` or database.url")
+    return url
+
+
 @contextmanager
 def opened_engine(config: Path | None) -> Iterator[tuple[Settings, Engine]]:
     """Give the settings and an engine on their database, which is closed at the end."""
@@ -62,12 +74,24 @@ def writable_home(settings: Settings) -> Path:
     return home
 
 
+def noted_settings(home: Path) -> Path:
+    """Return where `acuity up` notes what it runs on: the settings with its ports and its database."""
+    return home / "run" / "settings.json"
+
+
 def _of_running_platform(settings: Settings) -> str:
-    """Return the URL that `acuity up` noted in the data folder, where a server still answers there."""
-    noted = settings.home / "run" / "settings.json"
+    """Return the URL that `acuity up` noted in the data folder, where a server still answers there.
+
+    Raises:
+        InvalidSetting: what it noted cannot be read.
+    """
+    noted = noted_settings(settings.home)
     if not noted.is_file():
         return ""
-    url = str(json.loads(noted.read_text(encoding="utf-8"))["database"]["url"])
+    try:
+        url = str(json.loads(noted.read_text(encoding="utf-8"))["database"]["url"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InvalidSetting(f"{noted}: not readable: {error}; the next start of `acuity up` writes it anew") from error
     engine = connect(url)
     reachable = is_reachable(engine)
     engine.dispose()

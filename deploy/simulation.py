@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 
 import structlog
 
+from deploy.opened import noted_settings
 from deploy.process import settings_of, stop_on_signals
-from deploy.settings import DestinationSection, Settings, SettingsFile
+from deploy.settings import DestinationSection, Settings, SettingsFile, read_settings
 from dicom_gateway.simulator.modality import SentStudy, SimulationPlan, simulate
 from dicom_gateway.simulator.pacs import SimulatedPacs
 from dicom_gateway.simulator.sending import Address, await_receiver
@@ -86,9 +87,9 @@ def running_address(settings: Settings) -> Address:
 
     `acuity up` notes the settings that it runs with, ports that it chose itself included.
     """
-    noted = settings.home / "run" / "settings.json"
+    noted = noted_settings(settings.home)
     if noted.is_file():
-        address = own_address(SettingsFile.model_validate_json(noted.read_bytes()))
+        address = own_address(read_settings(noted).file)
         if _listens(address):
             return address
     return own_address(settings.file)

@@ -3,11 +3,13 @@
 import argparse
 import json
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from deploy.bundles import bundle_called
+from deploy.file_headers import header_of_file
 from deploy.kept_evidence import opened_evidence, record_suite
-from deploy.measuring import header_of_file
+from deploy.platform_answers import answering
 from deploy.progress_line import ProgressLine
 from deploy.settings import read_settings
 from triage.errors import InvalidDataset
@@ -24,8 +26,9 @@ def validate_suite(options: argparse.Namespace) -> int:
     suite, path = read_suite(options.suite)
     if options.data is None and suite.data is None:
         raise InvalidDataset(f"{path.name}: data: absent, needed here or as --data")
+    bundle = bundle_called(options.bundle or suite.bundle, settings)
     measured = ValidationRequest(
-        bundle=bundle_called(options.bundle or suite.bundle, settings),
+        bundle=bundle,
         data=options.data or path.parent / str(suite.data),
         out=options.out,
         device=options.device,
@@ -34,7 +37,9 @@ def validate_suite(options: argparse.Namespace) -> int:
         write_pdf=pdf_writer() if options.pdf else None,
         at=datetime.now(UTC),
     )
-    document = run_suite(SuiteRequest(suite, measured, settings.home), header_of_file, ProgressLine().told)
+    with answering(options.on_platform, bundle.identity, options.device, settings) as elsewhere:
+        request = SuiteRequest(suite, replace(measured, elsewhere=elsewhere), settings.home)
+        document = run_suite(request, header_of_file, ProgressLine().told)
     with opened_evidence(settings) as rows:
         record_suite(rows, document, options.out / REPORT_FILE)
     _print(options, document)

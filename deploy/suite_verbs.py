@@ -34,10 +34,12 @@ def add_dataset_check(dataset: "argparse._SubParsersAction[Parser]", printing: P
 
 
 def add_workers(parser: argparse.ArgumentParser) -> None:
-    """Add `--workers`."""
-    parser.add_argument(
+    """Add `--workers` and `--on-platform`, who answers."""
+    who = parser.add_mutually_exclusive_group()
+    who.add_argument(
         "--workers", type=_workers, default=1, metavar="N", help="processes that answer, each with a model (default: 1)"
     )
+    who.add_argument("--on-platform", action="store_true", help="the workers of the running platform answer")
 
 
 def _workers(text: str) -> int:

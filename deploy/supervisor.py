@@ -21,7 +21,7 @@ import structlog
 from deploy.bundles import register_at_start
 from deploy.migrate import prepare_database
 from deploy.notifying import messengers_of
-from deploy.opened import writable_home
+from deploy.opened import noted_settings, writable_home
 from deploy.process import settings_of, stop_on_signals
 from deploy.routing import rules_of
 from deploy.secret_files import provider_secret
@@ -37,7 +37,10 @@ PATIENCE_S, LONGEST_START_S = 120.0, 600.0
 """For a start: the first where a process has ended again, the second where all run and are merely slow."""
 
 LONGEST_PAUSE_S = 5.0
-QUEUES_BESIDE = {"deliver": "delivery", "shadow": "shadow"}
+ONE_ATTEMPT_S = 0.1
+"""For a PostgreSQL that ended while the platform runs: so short that each look tries once."""
+
+QUEUES_BESIDE = {"deliver": "delivery", "shadow": "shadow", "validate": "validation"}
 _PR_SET_PDEATHSIG = 1
 
 
@@ -115,11 +118,7 @@ class Platform:
         provider_secret(self.settings)
         prepare_database(file.database.url, self.settings)
         self._register_models(file.database.url)
-        resolved = self.settings.home / "run" / "settings.json"
-        resolved.parent.mkdir(exist_ok=True)
-        resolved.touch(mode=0o600)
-        resolved.write_text(json.dumps(file.model_dump(mode="json")), encoding="utf-8")
-        self.children = _children(self.settings, resolved, self.simulator)
+        self.children = _children(self.settings, _noted(self.settings), self.simulator)
         for child in self.children:
             child.keep_running()
         self._await_ready(stop)
@@ -153,22 +152,27 @@ class Platform:
         print(f"ready: {address}", flush=True)
 
     def _watch(self, stop: threading.Event) -> None:
-        next_look = 0.0
+        if self.postgres is not None:
+            # In a thread of its own: an attempt may take long, and holds up neither the other processes nor the end.
+            threading.Thread(target=self._keep_postgres_running, args=(stop,), name="postgres", daemon=True).start()
         while not stop.wait(0.2):
             for child in self.children:
                 child.keep_running()
-            if self.postgres is not None and time.monotonic() > next_look:
-                self._keep_postgres_running()
-                next_look = time.monotonic() + 1.0
 
-    def _keep_postgres_running(self) -> None:
+    def _keep_postgres_running(self, stop: threading.Event) -> None:
         assert self.postgres is not None
         engine = connect(self.postgres.url)
-        reachable = is_reachable(engine)
+        while not stop.wait(1.0):
+            try:
+                if not is_reachable(engine):
+                    log.warning("postgres_ended")
+                    self.postgres = start_embedded(self.settings.home / "postgres", ONE_ATTEMPT_S)
+            except StoreUnavailable as error:
+                # As long as the disk is full, it cannot start; the receivers tell their senders, and it is tried again.
+                log.error("postgres_not_started", reason=str(error))
+            except Exception:
+                log.exception("postgres_not_watched")
         engine.dispose()
-        if not reachable:
-            log.warning("postgres_ended")
-            self.postgres = start_embedded(self.settings.home / "postgres")
 
     def _stop(self) -> None:
         running = [child.process for child in self.children if child.process is not None]
@@ -183,6 +187,17 @@ class Platform:
                 process.wait()
         if self.postgres is not None:
             self.postgres.stop()
+
+
+def _noted(settings: Settings) -> Path:
+    """Return the file that says what the platform runs on; it is replaced as a whole, since other commands read it."""
+    noted = noted_settings(settings.home)
+    noted.parent.mkdir(exist_ok=True)
+    unfinished = noted.with_suffix(".part")
+    unfinished.touch(mode=0o600)
+    unfinished.write_text(json.dumps(settings.file.model_dump(mode="json")), encoding="utf-8")
+    unfinished.rename(noted)
+    return noted
 
 
 def _children(settings: Settings, resolved: Path, simulator: bool) -> list[Child]:

@@ -12,6 +12,7 @@ from deploy.process import process
 from deploy.rules_in_use import RulesInUse
 from deploy.secret_files import provider_secret
 from deploy.settings import Settings
+from deploy.site_ppvs import SitePpvs
 from deploy.stream_looks import StreamLooks
 from inference.display import FrameReader
 from storage.accounts import AccountRows
@@ -56,6 +57,7 @@ def services_on(engine: Engine, settings: Settings) -> WorklistServices:
     frames = FrameReader()
     return WorklistServices(
         rows=WorklistReader(engine),
+        site_ppv=SitePpvs(engine, SystemClock()).of,
         changes=ChangeListener(engine),
         accounts=AccountRows(engine),
         incidents=IncidentReader(engine),

@@ -59,6 +59,33 @@ def top_level_elements(data: bytes | mmap, start: int, encoding: Encoding) -> It
         yield element
 
 
+def wanted_elements(data: bytes | mmap, start: int, encoding: Encoding, wanted: Collection[int]) -> dict[int, Element]:
+    """Return by tag the wanted elements of the data set that begins at `start`; as `top_level_elements`, and faster.
+
+    Raises:
+        UnreadableInstance: as `top_level_elements`, or there is no element at all.
+    """
+    walk, end, position = _Walk(data, encoding), len(data), start
+    unpack, found = walk.explicit_header.unpack_from, {}
+    while end - position >= 8:
+        # The usual element, in explicit VR with a length of two bytes, is taken here; any other one by the walk.
+        group, number, vr, length = unpack(data, position)
+        if encoding.is_implicit or vr not in _SHORT_VRS or length > end - position - 8:
+            element, position = walk.element(position, end, 0)
+            if element.tag in wanted:
+                found[element.tag] = element
+            continue
+        begin, tag = position + 8, group << 16 | number
+        position = begin + length
+        if tag in wanted:
+            found[tag] = Element(tag, vr, begin, position)
+    if any(data[position:end]):
+        raise UnreadableInstance(f"{end - position} bytes after the last element are none")
+    if position == start:
+        raise UnreadableInstance("no element in it")
+    return found
+
+
 def items(data: bytes | mmap, sequence: Element, encoding: Encoding) -> Iterator[tuple[int, int]]:
     """Yield where the items of a sequence's value begin and end."""
     walk = _Walk(data, encoding)
@@ -90,7 +117,7 @@ class _Walk:
         self._implicit = encoding.is_implicit
         order = "<" if encoding.is_little_endian else ">"
         self._implicit_header = struct.Struct(f"{order}HHL")
-        self._explicit_header = struct.Struct(f"{order}HH2sH")
+        self.explicit_header = struct.Struct(f"{order}HH2sH")
         self._length = struct.Struct(f"{order}L")
 
     def element(self, position: int, end: int, depth: int) -> tuple[Element, int]:
@@ -101,7 +128,7 @@ class _Walk:
             group, number, length = self._implicit_header.unpack_from(self._data, position)
             vr, start = b"", position + 8
         else:
-            group, number, vr, length = self._explicit_header.unpack_from(self._data, position)
+            group, number, vr, length = self.explicit_header.unpack_from(self._data, position)
             start = position + 8
             if vr not in _SHORT_VRS:
                 vr, length, start = self._long_header(position, end, vr)

@@ -6,7 +6,7 @@ Source: PS3.10 section 7.1 (file meta information; Private Information is ours t
 import json
 import struct
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from mmap import mmap
 
 from dicom_gateway.elements import Encoding, find
@@ -52,9 +52,7 @@ class Sealed:
 
 def file_meta(claim: Claim, source: Source) -> FileMeta:
     """Return preamble, prefix and meta group; its digest is zeros, which no data set has."""
-    told = (claim.study_instance_uid, source.ae_title, source.host, source.association_id)
-    private = b"0" * _DIGITS + json.dumps(told).encode()
-    private += b" " * (len(private) % 2)
+    private = _private(claim.study_instance_uid, source)
     elements = b"".join(
         (
             _version(),
@@ -86,6 +84,13 @@ def read_sealed(data: bytes | mmap) -> Sealed:
         raise UnreadableInstance(f"no file meta group of ours: {error}") from error
     digest = Sha256(values[_PRIVATE][:_DIGITS].decode("ascii", "replace"))
     return Sealed(digest, Claim(uids[0], uids[1], uids[2], study), Source(ae_title, host, association), start)
+
+
+@lru_cache(maxsize=128)
+def _private(study_instance_uid: str, source: Source) -> bytes:
+    told = (study_instance_uid, source.ae_title, source.host, source.association_id)
+    private = b"0" * _DIGITS + json.dumps(told).encode()
+    return private + b" " * (len(private) % 2)
 
 
 def _short(element: int, vr: bytes, text: str) -> bytes:

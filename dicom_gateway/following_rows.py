@@ -18,7 +18,10 @@ log = structlog.get_logger(__name__)
 MOST_WAITING = 512
 """Instances that are acknowledged and not registered; more make their senders wait."""
 
-_GATHER_FOR_S = 0.02
+_TAKE_WITHIN_S = 10.0
+"""A sender is told by then, also where the database neither answers nor refuses; most wait for 30 s or longer."""
+
+_GATHER_FOR_S = 0.1
 _TRY_AGAIN_AFTER_S = 0.5
 _STOP_WITHIN_S = 5.0
 
@@ -61,7 +64,8 @@ class FollowingRows:
             StoreUnavailable, StorageFull: there are no rows at present; the instance was not taken.
         """
         with self._changed:
-            self._changed.wait_for(self._has_answer)
+            if not self._changed.wait_for(self._has_answer, _TAKE_WITHIN_S):
+                raise StoreUnavailable(f"{MOST_WAITING} instances wait for their rows, none got one in time")
             if self._failure is not None:
                 raise self._failure
             if self._stopping:

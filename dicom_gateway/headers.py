@@ -3,20 +3,24 @@
 import re
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from mmap import mmap
+from typing import TypeAlias
 
 from pydicom.charset import convert_encodings, decode_bytes
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 from pydicom.valuerep import PN_DELIMS, TEXT_VR_DELIMS
 
-from dicom_gateway.elements import Element, Encoding, find, items, top_level_elements
+from dicom_gateway.elements import Element, Encoding, find, items, wanted_elements
 from triage.errors import UnreadableInstance
 from triage.identifiers import SeriesInstanceUid, SopInstanceUid, StudyInstanceUid
 from triage.study import ImageHeader, InstanceHeader, SeriesHeader, StudyHeader
+
+Values: TypeAlias = tuple[tuple[int, bytes, bytes], ...]
+"""Tag, VR and value of some elements."""
 
 LONGEST_TEXT = 1024
 """Characters kept of any one text; no text attribute that the list shows may be longer (PS3.5 table 6.2-1)."""
@@ -40,7 +44,14 @@ def read_instance(data: bytes | mmap, transfer_syntax_uid: str, start: int = 0) 
         UnreadableInstance: the bytes end inside an element, are no data set, or lack one of the three UIDs.
     """
     dataset = _parse(data, transfer_syntax_uid, start)
-    return InstanceHeader(_study(dataset), _series(dataset), _image(dataset))
+    study, series = _values(dataset, _study_tags()), _values(dataset, _series_tags())
+    read_as = (dataset.encoding, dataset.character_sets)
+    # Images of one study say the same of it: the same bytes are read once.
+    return InstanceHeader(
+        _study(dataset) if study is None else _known_study(study, *read_as),
+        _series(dataset) if series is None else _known_series(series, *read_as),
+        _image(dataset),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +70,7 @@ def _parse(data: bytes | mmap, transfer_syntax_uid: str, start: int) -> _Header:
         if transfer_syntax_uid == DeflatedExplicitVRLittleEndian:
             data, start = _inflated(data[start:]), 0
         encoding = _encoding(transfer_syntax_uid)
-        found = {one.tag: one for one in top_level_elements(data, start, encoding)}
-        if not found:
-            raise UnreadableInstance("no element in it")
-        elements = {tag: found[tag] for tag in _wanted() & found.keys()}
+        elements = wanted_elements(data, start, encoding, _wanted())
         return _Header(data, encoding, _character_sets(data, elements.get(_CHARACTER_SET)), elements)
     except (zlib.error, *_UNREADABLE) as error:
         raise UnreadableInstance(f"data set of {size} bytes: {error or type(error).__name__}") from error
@@ -92,6 +100,32 @@ def _character_sets(data: bytes | mmap, declared: Element | None) -> tuple[str, 
     value = data[declared.start : declared.end][:_LARGE_VALUE_BYTES] if declared is not None else b""
     text = value.decode("ascii", "replace").strip(" \0")
     return tuple(convert_encodings(text.split("\\") if "\\" in text else text or None))
+
+
+def _values(dataset: _Header, tags: Sequence[int]) -> Values | None:
+    """Return the elements as they came; None where one of them is too large to be kept."""
+    found = [element for element in map(dataset.elements.get, tags) if element is not None]
+    if any(one.end - one.start > _LARGE_VALUE_BYTES for one in found):
+        return None
+    return tuple([(one.tag, one.vr, dataset.data[one.start : one.end]) for one in found])
+
+
+@lru_cache(maxsize=32)
+def _known_study(values: Values, encoding: Encoding, character_sets: tuple[str, ...]) -> StudyHeader:
+    return _study(_of_values(values, encoding, character_sets))
+
+
+@lru_cache(maxsize=32)
+def _known_series(values: Values, encoding: Encoding, character_sets: tuple[str, ...]) -> SeriesHeader:
+    return _series(_of_values(values, encoding, character_sets))
+
+
+def _of_values(values: Values, encoding: Encoding, character_sets: tuple[str, ...]) -> _Header:
+    elements, position = {}, 0
+    for tag, vr, value in values:
+        elements[tag] = Element(tag, vr, position, position + len(value))
+        position += len(value)
+    return _Header(b"".join(value for _, _, value in values), encoding, character_sets, elements)
 
 
 def _study(dataset: _Header) -> StudyHeader:
@@ -161,7 +195,13 @@ def _image(dataset: _Header) -> ImageHeader:
         slice_thickness_mm=thickness[0] if thickness else None,
         exposure_mas=exposure[0] if exposure else None,
         has_pixels=not _PIXEL_TAGS.isdisjoint(dataset.elements),
+        announced_images=_announced_images(dataset),
     )
+
+
+def _announced_images(dataset: _Header) -> int | None:
+    numbers = (_integer(dataset, "ImagesInAcquisition"), _integer(dataset, "NumberOfSeriesRelatedInstances"))
+    return max((number for number in numbers if number is not None and number > 0), default=None)
 
 
 def _uid(dataset: _Header, keyword: str) -> str:
@@ -216,22 +256,37 @@ def _numbers(dataset: _Header, keyword: str, count: int) -> tuple[float, ...] | 
     return numbers if len(numbers) == count and finite else None
 
 
-_KEYWORDS = (
+_STUDY_KEYWORDS = (
     "StudyInstanceUID", "PatientName", "PatientID", "PatientBirthDate", "PatientAge", "PatientSex", "AccessionNumber",
     "StudyDescription", "StudyDate", "StudyTime", "InstitutionName", "RequestedProcedurePriority",
+)  # fmt: skip
+_SERIES_KEYWORDS = (
     "SeriesInstanceUID", "Modality", "BodyPartExamined", "SeriesDescription", "ProtocolName", "SeriesNumber",
     "Manufacturer", "ManufacturerModelName", "ConvolutionKernel", "ContrastBolusAgent",
     "SoftwareVersions",
+)  # fmt: skip
+_IMAGE_KEYWORDS = (
     "SOPInstanceUID", "SOPClassUID", "ImageType", "Rows", "Columns", "NumberOfFrames", "InstanceNumber",
     "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness", "Exposure",
+    "ImagesInAcquisition", "NumberOfSeriesRelatedInstances",
 )  # fmt: skip
 
 
 @cache
 def _tags_and_vrs() -> Mapping[str, tuple[int, bytes]]:
     """Return tag and VR of each attribute that is kept, as the dictionary has them."""
-    tags = {keyword: tag_for_keyword(keyword) for keyword in _KEYWORDS}
+    tags = {keyword: tag_for_keyword(keyword) for keyword in (*_STUDY_KEYWORDS, *_SERIES_KEYWORDS, *_IMAGE_KEYWORDS)}
     return {keyword: (tag, dictionary_VR(tag).encode()) for keyword, tag in tags.items() if tag is not None}
+
+
+@cache
+def _study_tags() -> tuple[int, ...]:
+    return (*(_tags_and_vrs()[keyword][0] for keyword in _STUDY_KEYWORDS), _REQUEST_ATTRIBUTES)
+
+
+@cache
+def _series_tags() -> tuple[int, ...]:
+    return tuple(_tags_and_vrs()[keyword][0] for keyword in _SERIES_KEYWORDS)
 
 
 @cache

@@ -145,12 +145,12 @@ class Spool:
         Raises:
             StorageFull: the disk says so; what has its place keeps it, and is the same when it comes again.
         """
-        paths = [self.folder / _INSTANCES / one.sha256[:2] / f"{one.sha256}.dcm" for one in sealed]
-        return self._place(sealed, paths)
+        folder = f"{self.folder}/{_INSTANCES}"
+        return self._place(sealed, [f"{folder}/{one.sha256[:2]}/{one.sha256}.dcm" for one in sealed])
 
     def quarantine(self, sealed: SealedFile) -> StoredFile:
         """Return where unreadable bytes stay, apart from the instances; raises as `place`."""
-        return self._place([sealed], [self.folder / _QUARANTINE / f"{sealed.sha256}.dcm"])[0]
+        return self._place([sealed], [f"{self.folder}/{_QUARANTINE}/{sealed.sha256}.dcm"])[0]
 
     def forget(self, sealed: Sequence[SealedFile]) -> None:
         """Take the files, whose rows are committed, out of the inbox."""
@@ -172,12 +172,12 @@ class Spool:
         if not self.has_space():
             raise StorageFull(f"{self.folder}: less than {self.min_free_bytes} bytes would stay free")
 
-    def _place(self, sealed: Sequence[SealedFile], paths: Sequence[Path]) -> list[StoredFile]:
+    def _place(self, sealed: Sequence[SealedFile], paths: Sequence[str]) -> list[StoredFile]:
         with full_disk_told(self.folder):
             for one, path in zip(sealed, paths, strict=True):
                 _name(one.path, path)
         return [
-            StoredFile(one.sha256, one.size, str(path), one.transfer_syntax_uid)
+            StoredFile(one.sha256, one.size, path, one.transfer_syntax_uid)
             for one, path in zip(sealed, paths, strict=True)
         ]
 
@@ -213,7 +213,7 @@ def _locked(folder: Path, kind: int) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _name(path: Path, place: Path) -> None:
+def _name(path: Path, place: str) -> None:
     """Give the file its place as a further name, made of its content: what is there already are the same bytes."""
     try:
         os.link(path, place)
@@ -221,7 +221,7 @@ def _name(path: Path, place: Path) -> None:
         return
     except FileNotFoundError:
         # Another process may have taken it over, and be done with it.
-        if not place.exists():
+        if not os.path.exists(place):
             raise
 
 

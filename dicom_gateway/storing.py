@@ -84,6 +84,7 @@ class Session:
         self._files = store.spool.new_files()
         self._may_store = False
         self._is_noted = False
+        self._has_refused = False
         self._last_handed_in = 0
 
     def recognises(self, calling_ae_title: str, address: str, certificate: str) -> bool:
@@ -130,8 +131,10 @@ class Session:
             self._store.following.wait_for(self._last_handed_in, _ROWS_WITHIN_S)
 
     def closed(self, outcome: str) -> None:
-        """Note how the association ended, if it was noted at all."""
+        """Note how the association ended, if it was noted at all, and whether everything that it brought was taken."""
         self._files.give_back()
+        if outcome == "released" and self._has_refused:
+            outcome = "refused"
         if self._is_noted:
             self.settle()
             try:
@@ -172,6 +175,10 @@ class Session:
         elif self._store.group.register(candidate) is Registration.CONFLICT:
             log.warning("instance_conflict", association=self._source.association_id)
         return StoreStatus.SUCCESS
+
+    def refused(self) -> None:
+        """Note that the sender still has an instance that is not here."""
+        self._has_refused = True
 
     def failed(self, error: Exception) -> StoreStatus:
         """Return the status for an error, logged."""
@@ -227,6 +234,8 @@ class IncomingInstance:
             self._give_up(error)
         finally:
             self.discard()
+        if self._status is not StoreStatus.SUCCESS:
+            self._session.refused()
         return self._status
 
     def discard(self) -> None:

@@ -47,6 +47,18 @@ class MeasuredRun:
 
 
 @dataclass(frozen=True, slots=True)
+class RunningValidation:
+    """A validation that workers of the platform are answering, and how far they are."""
+
+    model: ModelIdentity
+    dataset: str
+    device: str
+    started_at: datetime
+    n_studies: int
+    n_answered: int
+
+
+@dataclass(frozen=True, slots=True)
 class MeasuredSuite:
     """Whether a model met the criteria of the suite `suite_digest` on the data; `document` is what was printed."""
 

@@ -25,6 +25,10 @@ from triage.errors import InvalidSetting
 
 _MIGRATION_LOCK = 0x41637569
 
+_CONNECT_WITHIN_S = 10
+_UNCONFIRMED_FOR_S = 15
+"""What the network does not confirm for so long is given up, as when the database's machine was switched off."""
+
 
 @dataclass(frozen=True, slots=True)
 class RowRecords:
@@ -80,7 +84,14 @@ def connect(url: str, pool_size: int = 5) -> Engine:
         with_driver = make_url(url).set(drivername="postgresql+psycopg")
     except (ArgumentError, ValueError) as error:
         raise InvalidSetting("database.url: no URL, needed postgresql://USER@HOST:PORT/NAME") from error
-    return create_engine(with_driver, pool_size=pool_size, max_overflow=20, pool_pre_ping=True)
+    patience = {"connect_timeout": _CONNECT_WITHIN_S, "tcp_user_timeout": _UNCONFIRMED_FOR_S * 1000}
+    return create_engine(
+        with_driver,
+        pool_size=pool_size,
+        max_overflow=20,
+        pool_pre_ping=True,
+        connect_args={name: value for name, value in patience.items() if name not in with_driver.query},
+    )
 
 
 def migrate(engine: Engine) -> None:

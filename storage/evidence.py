@@ -8,10 +8,11 @@ from typing import Any
 from sqlalchemy import Column, Engine, Row, Table, func, insert, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 
-from models.evidence import EvidenceKind, LockedPlan, MeasuredRun, MeasuredSuite, ReachedVerdict
+from models.evidence import EvidenceKind, LockedPlan, MeasuredRun, MeasuredSuite, ReachedVerdict, RunningValidation
 from storage.audit import AuditRows
 from storage.schema_of_validation import validation_plans, validation_runs, validation_suites, validation_verdicts
 from storage.transaction import transaction
+from storage.validation_work import validations_under_way
 from triage.audit import AuditEvent
 from triage.findings import ModelIdentity
 
@@ -132,6 +133,10 @@ class EvidenceRows:
         with transaction(self.engine) as connection:
             row = connection.execute(query).one_or_none()
         return None if row is None else _verdict(row)
+
+    def running(self) -> Sequence[RunningValidation]:
+        """Return what workers of the platform are answering now, the newest first."""
+        return validations_under_way(self.engine)
 
     def runs(self, limit: int, model_digest: str | None = None) -> Sequence[tuple[int, MeasuredRun]]:
         """Return the newest runs, of all models or one, with their numbers, newest first."""

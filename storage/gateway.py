@@ -25,7 +25,7 @@ _SENDERS = text("""
     SELECT calling_ae_title AS ae_title, host,
            count(*) FILTER (WHERE closed_at IS NULL) AS open,
            count(*) AS associations,
-           count(*) FILTER (WHERE closed_at IS NOT NULL AND outcome <> 'released') AS unfinished,
+           count(*) FILTER (WHERE closed_at IS NOT NULL AND outcome NOT IN ('released', 'refused')) AS unfinished,
            max(opened_at) AS last_at
     FROM associations WHERE opened_at > :since
     GROUP BY calling_ae_title, host ORDER BY max(opened_at) DESC LIMIT 200

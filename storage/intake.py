@@ -29,7 +29,7 @@ class IntakeRows:
             connection.execute(insert(associations).values(values).on_conflict_do_nothing())
 
     def association_closed(self, association_id: str, outcome: str) -> None:
-        """Note how an association ended: "released", "aborted", "lost" or "rejected"."""
+        """Note how it ended: "released", "refused" (so, with one not taken), "aborted", "lost", "rejected"."""
         closing = (
             update(associations)
             .where(associations.c.association_id == association_id, associations.c.closed_at.is_(None))

@@ -1,4 +1,4 @@
-"""The tables of validation: plans, runs, suites, verdicts, what models in the shadow said, and alarms of drift."""
+"""The tables of validation: plans, runs, suites, verdicts, what workers and models in the shadow said, drift alarms."""
 
 from sqlalchemy import (
     ARRAY,
@@ -82,6 +82,35 @@ validation_verdicts = Table(
     Column("document", JSONB, nullable=False),
     Column("report", Text, nullable=False),
     Index("validation_verdicts_of_candidate", "candidate_digest"),
+)
+
+running_validations = Table(
+    "running_validations",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("model_name", Text, nullable=False),
+    Column("model_version", Text, nullable=False),
+    Column("model_digest", Text, nullable=False),
+    Column("dataset", Text, nullable=False),
+    Column("dataset_digest", Text, nullable=False),
+    Column("folder", Text, nullable=False),
+    Column("device", Text, nullable=False),
+    Column("threads", Integer, nullable=False),
+    Column("versions", JSONB, nullable=False),
+    Column("n_studies", Integer, nullable=False),
+    Column("started_at", MOMENT, nullable=False, server_default=text("now()")),
+    Column("awaited_at", MOMENT, nullable=False, server_default=text("now()")),
+    Column("failure", Text, nullable=False, server_default=""),
+    Column("wrong_input", Boolean, nullable=False, server_default="false"),
+)
+
+validation_answers = Table(
+    "validation_answers",
+    metadata,
+    Column("validation", BigInteger, ForeignKey("running_validations.id", ondelete="CASCADE"), primary_key=True),
+    Column("study", Text, primary_key=True),
+    Column("answer", Text, nullable=False),
+    Column("fetched", Boolean, nullable=False, server_default="false"),
 )
 
 shadow_answers = Table(

@@ -93,6 +93,16 @@ class StudyRows:
         )
         return self.connection.execute(query).scalar_one()
 
+    def was_interrupted(self, uid: StudyInstanceUid) -> bool:
+        carrying = select(instances.c.association_id).where(instances.c.study_instance_uid == uid)
+        last = (
+            select(associations.c.outcome)
+            .where(associations.c.association_id.in_(carrying))
+            .order_by(associations.c.opened_at.desc())
+            .limit(1)
+        )
+        return self.connection.execute(last).scalar_one_or_none() not in (None, "released")
+
     def series_of(self, uid: StudyInstanceUid) -> tuple[Series, ...]:
         description = self.connection.execute(
             select(studies.c.header["study_description"].astext).where(studies.c.study_instance_uid == uid)

@@ -12,10 +12,12 @@ from triage.priority import Priority
 TRIAGE_QUEUE = "triage"
 DELIVERY_QUEUE = "delivery"
 SHADOW_QUEUE = "shadow"
+VALIDATION_QUEUE = "validation"
 TRIAGE_TASK = "triage_study"
 REPORT_TASK = "write_reports"
 DELIVERY_TASK = "deliver_result"
 SHADOW_TASK = "watch_study"
+VALIDATION_TASK = "answer_studies"
 BEHIND_ALL = -100
 """The priority of work that nobody waits for; procrastinate takes the higher number first."""
 FORWARDING_TASK = "forward_originals"
@@ -31,6 +33,10 @@ _DEFER = text(
 )
 _DEFER_IN_SHADOW = text(f"{_DEFER.text} WHERE EXISTS (SELECT FROM models WHERE state = 'shadow')")
 
+_LIVE_WORK = text(
+    "SELECT EXISTS (SELECT FROM procrastinate_jobs WHERE queue_name = :queue AND status IN ('todo', 'doing')"
+    " AND (scheduled_at IS NULL OR scheduled_at <= now()))"
+)
 _HASTEN = text(
     "UPDATE procrastinate_jobs SET scheduled_at = NULL"
     " WHERE queue_name = :queue AND status = 'todo' AND scheduled_at > now()"
@@ -85,6 +91,15 @@ class JobRows:
         args = json.dumps({"study_instance_uid": uid, "revision": revision})
         values = {"queue": SHADOW_QUEUE, "task": SHADOW_TASK, "priority": BEHIND_ALL, "args": args}
         self.connection.execute(_DEFER_IN_SHADOW, values)
+
+    def has_live_work(self) -> bool:
+        """Return whether a live study waits for its analysis or is being analysed now."""
+        return bool(self.connection.execute(_LIVE_WORK, {"queue": TRIAGE_QUEUE}).scalar_one())
+
+    def defer_answers(self, validation: int, studies: Sequence[str]) -> None:
+        args = json.dumps({"validation": validation, "studies": list(studies)})
+        values = {"queue": VALIDATION_QUEUE, "task": VALIDATION_TASK, "priority": BEHIND_ALL, "args": args}
+        self.connection.execute(_DEFER, values)
 
     def defer_confirmation(self, uid: SopInstanceUid, destination: str, priority: Priority) -> None:
         self._defer(DELIVERY_QUEUE, CONFIRMATION_TASK, priority, sop_instance_uid=uid, destination=destination)

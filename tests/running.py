@@ -124,9 +124,9 @@ class RunningOrthanc:
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.loads(answer.read() or b"null")
 
-    def know(self, ae_title: str, port: int) -> None:
+    def know(self, ae_title: str, port: int, **options: object) -> None:
         """Let Orthanc call a system on this machine, and be called by it."""
-        self.post(f"/modalities/{ae_title}", {"AET": ae_title, "Host": "127.0.0.1", "Port": port}, "PUT")
+        self.post(f"/modalities/{ae_title}", {"AET": ae_title, "Host": "127.0.0.1", "Port": port, **options}, "PUT")
 
     def reports(self, modality: str = "SR") -> list[dict[str, str]]:
         """Return the main tags of every SR (or SEG) instance that Orthanc holds, with their study."""
@@ -138,13 +138,16 @@ class RunningOrthanc:
 
 
 @contextmanager
-def orthanc_running(folder: Path, environ: Mapping[str, str] | None = None) -> Iterator[RunningOrthanc]:
+def orthanc_running(
+    folder: Path, environ: Mapping[str, str] | None = None, **options: object
+) -> Iterator[RunningOrthanc]:
     assert ORTHANC is not None
     folder.mkdir(parents=True, exist_ok=True)
     dicom_port, http_port = free_port(), free_port()
     config = {
         "Name": "pacs", "StorageDirectory": str(folder / "db"), "DicomPort": dicom_port, "DicomAet": "ORTHANC",
         "HttpPort": http_port, "RemoteAccessAllowed": False, "AuthenticationEnabled": False, "Plugins": [],
+        **options,
     }  # fmt: skip
     (folder / "orthanc.json").write_text(json.dumps(config))
     with (folder / "log").open("wb") as log:

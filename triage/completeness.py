@@ -83,6 +83,16 @@ def uncovered(stack: SliceStack) -> str:
     return ""
 
 
+def lacks_announced(images: Sequence[ImageHeader]) -> bool:
+    """Return whether the images of one series say that there are more of them.
+
+    An even stack that lost its last slices is an even stack; only such a number, where there is one, shows the loss.
+    It may count several series together, so it can prove that something is missing as little as that nothing is.
+    """
+    frames = sum(image.number_of_frames for image in images)
+    return any(frames < (image.announced_images or 0) for image in images)
+
+
 def slice_normal(orientation: tuple[float, float, float, float, float, float]) -> tuple[float, float, float]:
     """Return the unit normal of a slice: the cross product of its row and column cosines."""
     rx, ry, rz, cx, cy, cz = orientation

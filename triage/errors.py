@@ -111,6 +111,14 @@ class WorkerLost(RetriableError):
     """A process that was answering ended before it had."""
 
 
+class NotAnswered(RetriableError):
+    """Workers of the platform did not answer what a validation asks; the message says why."""
+
+
+class WorkerStops(RetriableError):
+    """A worker ends, and leaves what is not done to others."""
+
+
 class ProviderAway(RetriableError):
     """The identity provider did not answer as one."""
 

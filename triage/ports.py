@@ -61,6 +61,9 @@ class StudyStore(Protocol):
     def open_associations(self, uid: StudyInstanceUid) -> int:
         """Return how many associations that carried instances of the study are still open."""
 
+    def was_interrupted(self, uid: StudyInstanceUid) -> bool:
+        """Return whether the last association that carried the study ended otherwise than whole and by a release."""
+
     def series_of(self, uid: StudyInstanceUid) -> tuple[Series, ...]:
         """Return the series of the study in UID order, images in the order of their instance UID."""
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import acos, degrees
 
-from triage.completeness import irregularity, slice_stack, uncovered
+from triage.completeness import irregularity, lacks_announced, slice_stack, uncovered
 from triage.identifiers import SeriesInstanceUid
 from triage.study import Series
 
@@ -72,6 +72,12 @@ def select_series(series: Sequence[Series], acceptance: Acceptance) -> Selection
     )
     label = chosen.header.series_description or f"series {chosen.header.series_number or ''}".strip()
     return Selection(chosen, f"{label}: {len(chosen.images)} images accepted", refusals + others)
+
+
+def has_whole_series(series: Sequence[Series], acceptance: Acceptance) -> bool:
+    """Return whether the series that the model would be given is here, as far as its images say how many there are."""
+    chosen = select_series(series, acceptance).chosen
+    return chosen is not None and not lacks_announced(chosen.images)
 
 
 def reason_against(series: Series, acceptance: Acceptance) -> str:

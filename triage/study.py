@@ -73,6 +73,8 @@ class ImageHeader:
 
     `position_mm` is Image Position (Patient), `orientation` the six cosines of Image Orientation (Patient), both in
     the patient coordinate system (LPS), None where absent. `pixel_spacing_mm` is (between rows, between columns).
+    `announced_images` is how many images belong together: the larger of Images in Acquisition (0020,1002) and Number of
+    Series Related Instances (0020,1209), where the scanner or an archive wrote one.
     Source: PS3.3 C.7.6.2.1.1.
     """
 
@@ -89,6 +91,7 @@ class ImageHeader:
     slice_thickness_mm: float | None = None
     exposure_mas: float | None = None
     has_pixels: bool = True
+    announced_images: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

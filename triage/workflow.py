@@ -32,7 +32,7 @@ from triage.ports import (
 from triage.priority import Priority, TargetTimes, deadline, from_order, most_urgent
 from triage.reading_order import raised_by_rules, reason_for
 from triage.rules import Routing
-from triage.selection import Selection, is_of_kind, select_series
+from triage.selection import Selection, has_whole_series, is_of_kind, select_series
 from triage.study import ReceivedInstance, Registration, Series, Study, StudyStatus
 
 
@@ -142,10 +142,10 @@ class Receiving:
             signal = self.rule.quiet_signal(quiet, records.studies.sources_of(uid))
             if signal is not None and has_more_at_source(announcements) and self._is_being_fetched(study, records):
                 signal = None
-        if signal is not None or not is_settled:
+        if signal is not None or not is_settled or records.studies.was_interrupted(uid):
             return signal
         series = records.studies.series_of(uid)
-        is_whole = any(select_series(series, offer.acceptance).chosen for offer in self.offers)
+        is_whole = any(has_whole_series(series, offer.acceptance) for offer in self.offers)
         return CompletionSignal.NEEDED_SERIES if is_whole else None
 
     def _is_being_fetched(self, study: Study, records: Records) -> bool:

@@ -1,8 +1,9 @@
-"""One process that answers questions about studies, one after the other."""
+"""Questions about studies, and one process that answers them, one after the other."""
 
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from inference.analyser import BundleAnalyser
 from inference.runtime import ProviderPolicy
@@ -10,6 +11,8 @@ from models.bundle import Bundle
 from validation.answers import HeaderReader, PixelChange, answer
 from validation.kept_answers import Record, record_of
 from validation.labelled_images import Dataset, LabelledStudy
+
+POLICIES = {"cpu": ProviderPolicy.CPU_ONLY, "cuda": ProviderPolicy.REQUIRE_GPU}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,13 @@ class Question:
 
     study: LabelledStudy
     member: int | None
+
+
+class Answers(Protocol):
+    """Those who answer: this process, several, or workers on other machines."""
+
+    def answered(self, questions: Sequence[Question], dataset: Dataset, change: PixelChange | None) -> Iterator[Record]:
+        """Yield the answers as they come, in any order."""
 
 
 class Answering:

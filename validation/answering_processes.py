@@ -32,7 +32,7 @@ class AnsweringProcesses:
         )
 
     def answered(self, questions: Sequence[Question], dataset: Dataset, change: PixelChange | None) -> Iterator[Record]:
-        """Yield the answers as they come.
+        """Yield the answers as they come; questions that nobody waits for any more end with `close`.
 
         Raises:
             InvalidDataset: an image cannot be decoded.
@@ -48,9 +48,6 @@ class AnsweringProcesses:
                 yield future.result()
         except BrokenProcessPool as error:
             raise WorkerLost("a worker ended before it answered, needed memory perhaps: ask again to go on") from error
-        finally:
-            for future in futures:
-                future.cancel()
 
     def close(self) -> None:
         """End the workers, after the studies that they are at."""

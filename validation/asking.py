@@ -1,5 +1,5 @@
-"""Asking a model about the studies of a set, here or in several processes; every answer is kept as soon as it is there,
-so that what was stopped goes on."""
+"""Asking a model about the studies of a set, here, in several processes or elsewhere; every answer is kept as soon as
+it is there, so that what was stopped goes on."""
 
 import hashlib
 import json
@@ -10,12 +10,12 @@ from types import TracebackType
 from typing import Self
 
 from triage.errors import InvalidDataset
-from validation.answering import Answering, Question, Subject
+from validation.answering import Answering, Answers, Question, Subject
 from validation.answering_processes import AnsweringProcesses
 from validation.answers import PixelChange, StudyAnswer
-from validation.environment import package_versions
 from validation.kept_answers import Record, answer_from, read_kept
 from validation.labelled_images import Dataset, LabelledStudy
+from validation.package_versions import package_versions
 from validation.training_overlap import unseen_by
 
 Progress = Callable[[str, int, int], None]
@@ -40,14 +40,22 @@ class Asked:
 class Asker:
     """One model that is asked; its answers lie in `folder`, one file for each question."""
 
-    def __init__(self, subject: Subject, folder: Path, progress: Progress, workers: int = 1) -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        folder: Path,
+        progress: Progress,
+        workers: int = 1,
+        elsewhere: Answers | None = None,
+    ) -> None:
         """Take what is asked; nothing is loaded before the first answer that is not there yet.
 
-        More than one of the `workers` are processes of their own, which end with `close` or with this process.
+        More than one of the `workers` are processes of their own, which end with `close` or with this process. Those
+        `elsewhere` answer what is asked about the set of the subject itself; what is altered stays here.
         """
         self.subject = subject
         self.n_kept = 0
-        self._folder, self._progress, self._workers = folder, progress, workers
+        self._folder, self._progress, self._workers, self._elsewhere = folder, progress, workers, elsewhere
         self._members = unseen_by(subject.bundle, subject.dataset)
         self._answering: Answering | AnsweringProcesses | None = None
 
@@ -67,6 +75,7 @@ class Asker:
             InvalidDataset: an image cannot be decoded, or the folder cannot be written.
             InvalidBundle: the weights do not load.
             ProviderUnavailable: the device is not there.
+            NotAnswered: those elsewhere cannot answer.
         """
         return self.ask_of(question, self.subject.dataset, studies, change)
 
@@ -97,16 +106,17 @@ class Asker:
     ) -> Iterator[Record]:
         if not studies:
             return iter(())
+        is_own = dataset is self.subject.dataset
+        questions = [Question(study, self._members.get(study.patient) if is_own else None) for study in studies]
+        if self._elsewhere is not None and is_own and change is None:
+            return self._elsewhere.answered(questions, dataset, change)
         if self._answering is None:
             self._answering = (
                 Answering(self.subject, with_members=bool(self._members))
                 if self._workers == 1
                 else AnsweringProcesses(self.subject, bool(self._members), self._workers)
             )
-        members = self._members if dataset is self.subject.dataset else {}
-        return self._answering.answered(
-            [Question(study, members.get(study.patient)) for study in studies], dataset, change
-        )
+        return self._answering.answered(questions, dataset, change)
 
     def _path(self, question: str, dataset: Dataset) -> Path:
         subject = self.subject

@@ -3,16 +3,17 @@
 import os
 import platform
 import subprocess
-from importlib.metadata import version
 from pathlib import Path
 
+from validation.package_versions import package_versions
 from validation.result_document import Json
 
-PACKAGES = ("acuity", "numpy", "onnxruntime", "pillow", "pydicom", "scipy")
 
+def environment_of(threads: int, workers: int | None, device: str) -> dict[str, Json]:
+    """Return what the figures were computed with; nothing that names the machine or its owner.
 
-def environment_of(threads: int, workers: int, device: str) -> dict[str, Json]:
-    """Return what the figures were computed with; nothing that names the machine or its owner."""
+    Where workers of the platform answered, `workers` is None: their number may change while they answer.
+    """
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
@@ -21,13 +22,9 @@ def environment_of(threads: int, workers: int, device: str) -> dict[str, Json]:
         "gpu": _gpu() if device == "cuda" else None,
         "threads": threads,
         "workers": workers,
+        "on_platform": workers is None,
         **package_versions(),
     }
-
-
-def package_versions() -> dict[str, str]:
-    """Return the versions of the packages that a figure may depend on."""
-    return {name: version(name) for name in PACKAGES}
 
 
 def _cpu() -> str:

@@ -35,12 +35,12 @@ class Leaks:
         if self.identical:
             one, other = self.identical[0]
             said.append(
-                f"leak: {len(self.identical)} pairs of the same file across {self.between}, first {one} and {other}"
+                f"leak: {_pairs(self.identical)} of the same file across {self.between}, first {one} and {other}"
             )
         if self.near:
             one, other, bits = self.near[0]
             said.append(
-                f"leak: {len(self.near)} pairs of near-duplicate images across {self.between}, first {one} and {other} "
+                f"leak: {_pairs(self.near)} of near-duplicate images across {self.between}, first {one} and {other} "
                 f"({bits} of 255 bits, at most {NEAR})"
             )
         return tuple(said)
@@ -150,3 +150,7 @@ def _leaks(
 def _bits(one: Side) -> Hashes:
     assert one.bits is not None
     return one.bits
+
+
+def _pairs(found: Sequence[object]) -> str:
+    return "1 pair" if len(found) == 1 else f"{len(found)} pairs"

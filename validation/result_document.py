@@ -36,7 +36,8 @@ Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 class Measured:
     """All that a run found.
 
-    `seconds` is time from reading the images to the findings, over all studies, shared among the workers.
+    `seconds` is time from reading the images to the findings, over all studies, shared among the workers;
+    of those of the platform as if one had answered.
     """
 
     bundle: Bundle

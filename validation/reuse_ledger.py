@@ -12,7 +12,7 @@ LEDGER_FILE = "test-set-uses.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One decision on one set; `by` says what decided (a suite and its digest), `at` is an ISO time in UTC."""
+    """One decision on one set; `by` is the suite or the plan that decided, with its digest, `at` an ISO time in UTC."""
 
     dataset_digest: str
     dataset: str

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from inference.runtime import ProviderPolicy
 from models.bundle import Bundle
 from triage.errors import InvalidDataset, PermanentError
-from validation.answering import Subject
+from validation.answering import POLICIES, Answers, Subject
 from validation.answers import HeaderReader, StudyAnswer
 from validation.asking import Asker
 from validation.assumed_headers import require_known_modality
@@ -28,15 +27,14 @@ from validation.training_overlap import training_overlap, unseen_by
 from validation.written_whole import require_free, written_whole
 
 RESULT_FILE, PREDICTIONS_FILE, REPORT_FILE, PDF_FILE = "result.json", "predictions.csv", "report.html", "report.pdf"
-POLICIES = {"cpu": ProviderPolicy.CPU_ONLY, "cuda": ProviderPolicy.REQUIRE_GPU}
 
 
 @dataclass(frozen=True, slots=True)
 class ValidationRequest:
     """What to measure on what, where to write it, and on which device; `threads` are of the CPU, for each worker.
 
-    More than one of the `workers` are processes, each with a model of its own. With `write_pdf` the report is written
-    as PDF, too.
+    More than one of the `workers` are processes, each with a model of its own. Those `elsewhere` answer in place of
+    this machine. With `write_pdf` the report is written as PDF, too.
     """
 
     bundle: Bundle
@@ -46,7 +44,12 @@ class ValidationRequest:
     threads: int
     at: datetime
     workers: int = 1
+    elsewhere: Answers | None = None
     write_pdf: WritePdf | None = None
+
+    def environment(self) -> dict[str, Json]:
+        """Return what the figures are computed with."""
+        return environment_of(self.threads, None if self.elsewhere else self.workers, self.device)
 
 
 def validate(
@@ -65,6 +68,7 @@ def validate(
         InvalidDataset: the data set does not load or is of another modality, or `out` holds something else.
         InvalidBundle: the weights do not load.
         ProviderUnavailable: the device is not there.
+        NotAnswered: those elsewhere cannot answer.
     """
     require_free(request.out, is_earlier_run)
     dataset = load_dataset(request.data)
@@ -104,7 +108,9 @@ def _measure(
     answers: Path,
 ) -> Measured:
     subject = Subject(request.bundle, dataset, header_of, POLICIES[request.device], request.threads)
-    with Asker(subject, answers, lambda _, done, total: progress(done, total), request.workers) as asker:
+    with Asker(
+        subject, answers, lambda _, done, total: progress(done, total), request.workers, request.elsewhere
+    ) as asker:
         asked = asker.ask("run", dataset.studies)
     return measured_of(request, dataset, asked.answers, asked.seconds)
 
@@ -127,7 +133,7 @@ def measured_of(
         device=request.device,
         seconds=seconds,
         measured_at=request.at.isoformat(timespec="seconds"),
-        environment=environment_of(request.threads, request.workers, request.device),
+        environment=request.environment(),
     )
 
 

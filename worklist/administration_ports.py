@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 
-from models.evidence import EvidenceKind, MeasuredRun, MeasuredSuite, ReachedVerdict
+from models.evidence import EvidenceKind, MeasuredRun, MeasuredSuite, ReachedVerdict, RunningValidation
 from models.lifecycle import RegisteredModel
 from triage.audit import Actor, AuditEvent
 from triage.identifiers import StudyInstanceUid
@@ -81,7 +81,10 @@ class Streams(Protocol):
 
 
 class Evidence(Protocol):
-    """Validation runs, suites and verdicts."""
+    """Validation runs, suites and verdicts, and what is being answered."""
+
+    def running(self) -> Sequence[RunningValidation]:
+        """Return what workers of the platform are answering now, the newest first."""
 
     def runs(self, limit: int, model_digest: str | None = None) -> Sequence[tuple[int, MeasuredRun]]:
         """Return the newest runs, of all models or one, with their numbers, newest first."""

@@ -13,6 +13,7 @@ from triage.priority import Priority
 from triage.reader_work import ReaderWork
 from triage.reading import Act, Reading, Work
 from triage.selection import Refusal
+from triage.site_ppv import SitePpv
 from triage.study import Series, Study
 from worklist.administration_ports import (
     Alarms,
@@ -369,6 +370,8 @@ class WorklistServices:
     """Everything that the web application works with."""
 
     rows: Rows
+    site_ppv: Callable[[Finding, str], SitePpv]
+    """How often flags of the finding, by this version of its model, were right at a site."""
     changes: ChangeFeed
     accounts: Accounts
     incidents: Incidents

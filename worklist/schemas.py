@@ -1,5 +1,6 @@
 """What the API answers; the names of the contract first, what the page needs besides after them."""
 
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
@@ -9,6 +10,7 @@ from pydantic import BaseModel
 from triage.findings import AiState, Finding
 from triage.identifiers import StudyInstanceUid
 from triage.priority import Priority
+from triage.site_ppv import SitePpv
 from triage.study import Series, StudyStatus
 from worklist.patient_words import age_words, person_name, sex_word
 from worklist.ports import IncidentList, KnownStudy, ListedStudy
@@ -51,11 +53,27 @@ class MeasurementView(BaseModel):
     unit: str
 
 
+class SitePpvView(BaseModel):
+    """Of the flags of the last `days` at the study's institution: how many readers answered, and confirmed.
+
+    `ppv` and `ci95` are null below `fewest_answered`.
+    """
+
+    days: int
+    fewest_answered: int
+    flagged: int
+    answered: int
+    confirmed: int
+    ppv: float | None
+    ci95: tuple[float, float] | None
+
+
 class FindingView(FindingSummary):
-    """A finding with where it is seen and what was measured of it."""
+    """A finding with where it is seen, what was measured of it, and how often its flags were right here."""
 
     regions: list[RegionView]
     measurements: list[MeasurementView]
+    site_ppv: SitePpvView
 
 
 class PatientView(BaseModel):
@@ -221,14 +239,20 @@ def shown_findings(known: KnownStudy, localising: frozenset[str]) -> list[Findin
     return [one if one.model.name in localising else replace(one, regions=()) for one in known.row.findings]
 
 
-def study_view(known: KnownStudy, localising: frozenset[str], at: datetime) -> StudyView:
+def study_view(
+    known: KnownStudy, localising: frozenset[str], site_ppv: Callable[[Finding, str], SitePpv], at: datetime
+) -> StudyView:
     """Return all that is known of one study as the API answers it."""
-    findings = shown_findings(known, localising)
+    findings, site = shown_findings(known, localising), known.row.study.header.institution_name
     return StudyView.model_validate(
         {
             **_facts(known.row),
             "findings": [
-                {**told, "regions": [asdict(region) for region in one.regions]}
+                {
+                    **told,
+                    "regions": [asdict(region) for region in one.regions],
+                    "site_ppv": _site_ppv_view(site_ppv(one, site)),
+                }
                 for told, one in zip(known.row.as_object()["findings"], findings, strict=True)
             ],
             "series": [_series_view(series, known) for series in known.series],
@@ -272,6 +296,11 @@ def _facts(row: ListedStudy) -> dict[str, Any]:
         "analysed_revision": row.analysed_revision,
         "simulated": SIMULATED_WORD in f"{header.study_description} {header.institution_name}".lower(),
     }
+
+
+def _site_ppv_view(known: SitePpv) -> SitePpvView:
+    told = asdict(known)
+    return SitePpvView(ppv=told.pop("value"), ci95=told.pop("interval"), **told)
 
 
 def _series_view(series: Series, known: KnownStudy) -> SeriesView:

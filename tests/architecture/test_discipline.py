@@ -18,7 +18,9 @@ PROCESS_LOOPS = frozenset(
         "dicom_gateway/following_rows.py",
         "dicom_gateway/adoption.py",
         "deploy/monitor.py",
+        "deploy/supervisor.py",
         "deploy/shadow_worker.py",
+        "deploy/validation_worker.py",
         "deploy/triage_worker.py",
         "deploy/delivery_worker.py",
     }

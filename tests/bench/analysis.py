@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.measuring import header_of_file
+from deploy.file_headers import header_of_file
 from inference.analyser import BundleAnalyser, tensor_contract
 from inference.decoder_process import DecoderProcess
 from inference.dicom_volume import read_volume

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from deploy.measuring import header_of_file
+from deploy.file_headers import header_of_file
 from inference.analyser import INPUT_NAME, tensor_contract
 from inference.onnx_runtime import open_onnx
 from inference.runtime import ProviderPolicy

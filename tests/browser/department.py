@@ -13,6 +13,7 @@ from sqlalchemy import Engine, text
 
 from deploy.rules_in_use import RulesInUse
 from deploy.settings import Settings, SettingsFile
+from deploy.site_ppvs import SitePpvs
 from deploy.stream_looks import StreamLooks
 from dicom_gateway.headers import read_instance
 from inference.display import FrameReader
@@ -137,9 +138,15 @@ class Department:
         speaker = f"{said.model.name} {said.model.version}"
         words = f"suspected {said.code.meaning.lower()}, {speaker}" if flagged else speaker
         with DatabaseTransactions(self.engine).begin() as records:
-            records.results.record(_recorded(uid, said, datetime.now(UTC), region))
+            revision = records.studies.get(uid).revision
+            records.results.record(_recorded(uid, revision, said, region))
         raised = said.raises_to if flagged else Priority.ROUTINE
         self._concludes(uid, state, words, raised, StudyStatus.TRIAGED)
+
+    def answers_again(self, uid: StudyInstanceUid, said: Said) -> None:
+        """Let an analysed study get another image, and a model answer about it."""
+        self._change(uid, lambda study: study.with_late_instance(datetime.now(UTC)))
+        self.answers(uid, said)
 
     def cannot_analyse(self, uid: StudyInstanceUid, why: str) -> None:
         """Let every model refuse the study."""
@@ -256,7 +263,7 @@ def _instance(header: StudyHeader, series: SeriesHeader, number: int, images: in
     )
 
 
-def _recorded(uid: StudyInstanceUid, said: Said, at: datetime, region: Region | None) -> RecordedAnalysis:
+def _recorded(uid: StudyInstanceUid, revision: int, said: Said, region: Region | None) -> RecordedAnalysis:
     flagged = said.probability >= said.threshold
     region = region or Region(SopInstanceUid(f"{uid}.1.0"), (212.0, 140.5, 288.0, 231.0), said.probability)
     finding = Finding(
@@ -277,13 +284,15 @@ def _recorded(uid: StudyInstanceUid, said: Said, at: datetime, region: Region | 
         findings=(finding,),
         seconds=StageSeconds(0.81, 1.94),
     )
-    return RecordedAnalysis(uid, 1, Sha256(hashlib.sha256(uid.encode()).hexdigest()), at, analysis)
+    images = Sha256(hashlib.sha256(f"{uid} {revision}".encode()).hexdigest())
+    return RecordedAnalysis(uid, revision, images, datetime.now(UTC), analysis)
 
 
 def services_on(engine: Engine) -> WorklistServices:
     """Return the web application's services on a database, wired as `deploy` does."""
     return WorklistServices(
         rows=WorklistReader(engine),
+        site_ppv=SitePpvs(engine, SystemClock()).of,
         changes=ChangeListener(engine),
         accounts=AccountRows(engine),
         incidents=IncidentReader(engine),

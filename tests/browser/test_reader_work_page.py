@@ -5,10 +5,13 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.department import HAEMORRHAGE, ICH, PASSWORD, Said, until
+from storage.preferences import PreferenceRows
+from tests.browser.department import HAEMORRHAGE, ICH, PASSWORD, Said, services_on, until
 from tests.browser.going import go_to
 from tests.browser.test_worklist_page import log_in, shown
+from triage.audit import Actor
 from triage.findings import Code, Measurement
+from triage.reading import Answer, Exposure
 from triage.study import SeriesHeader, StudyHeader
 from worklist.auth import Passwords
 from worklist.roles import Role
@@ -189,6 +192,36 @@ def test_what_was_measured_stands_at_the_finding_with_its_unit_and_the_model(pag
     expect(told.locator(".measured dt")).to_have_text(["Volume", "Long axis"])
     expect(told.locator(".measured dd")).to_have_text(["12.3 mL", "31.0 mm"])
     expect(told).to_contain_text("ich-ct 1.0.0")
+
+
+def test_a_flag_says_how_often_flags_were_right_here(page, worklist, flagged):
+    log_in(page)
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    card = page.get_by_role("complementary").locator(".card")
+
+    expect(card).to_contain_text("How often a flag is right here: not enough answered yet (0 of 10)")
+
+
+def test_with_enough_answers_it_is_a_share_with_its_interval_in_the_language_of_the_page(page, worklist, engine):
+    mary = StudyHeader("", patient_name="Doe^Jane", institution_name="St Mary")
+    work = services_on(engine).work
+    for number in range(13):
+        uid = worklist.department.receives(mary, CT, minutes_ago=number)
+        worklist.department.answers(uid, Said(ICH, HAEMORRHAGE, 0.91))
+        if number < 12:
+            answer = Answer.REJECT if number < 3 else Answer.ACCEPT
+            work.answer(uid, Actor("ann", "reader"), answer, Exposure.ROW, note="")
+    log_in(page)
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    card = page.get_by_role("complementary").locator(".card")
+
+    expect(card).to_contain_text("Here, 9 of 12 flags were confirmed: 75 % (43–95 %)")
+    expect(card).to_contain_text("St Mary, last 180 days, this version of the model, 95 % interval. 1 more without")
+    PreferenceRows(engine).choose("admin", {"language": "de"})
+    page.reload()
+    expect(card).to_contain_text("Hier wurden 9 von 12 Hinweisen bestätigt: 75 % (43–95 %)")
 
 
 def test_letters_can_be_switched_off(page, worklist, flagged):

@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 
 from models.evidence import MeasuredSuite
 from storage.evidence import EvidenceRows
+from storage.validation_work import AskedOfWorkers, ValidationWork
 from tests.browser.test_accessibility import CT, JANE, complaints_of
 from tests.browser.test_accessibility import axe as axe
 from tests.browser.test_worklist_page import log_in
@@ -70,7 +71,35 @@ def test_a_suite_says_what_is_not_met_and_why_and_opens_its_report(page):
         expect(report.value.get_by_role("heading", name=heading)).to_be_visible()
 
 
+@pytest.fixture
+def answering(engine):
+    """A validation of which workers have answered one of four studies."""
+    work = ValidationWork(engine)
+    number = work.begin(AskedOfWorkers(NEW, "drawn", "d" * 64, "/data/drawn", "cpu", 1, {}), list("abcd"))
+    work.record(number, "a", "{}")
+    return work, number
+
+
 @pytest.mark.usefixtures("suites")
+def test_the_page_follows_what_workers_answer_until_it_is_done(page, answering):
+    work, number = answering
+    log_in(page)
+
+    page.get_by_role("button", name="Validation").click()
+    under_way = page.get_by_role("region", name="Under way")
+
+    expect(under_way.get_by_role("heading", name="breast 2.0.0")).to_be_visible()
+    expect(under_way).to_contain_text("1 of 4 studies answered; live studies come first")
+    expect(under_way.get_by_role("progressbar", name="Answered studies of breast 2.0.0")).to_have_js_property(
+        "value", 1
+    )
+    work.record(number, "b", "{}")
+    expect(under_way).to_contain_text("2 of 4 studies answered")
+    work.end(number)
+    expect(under_way).to_have_count(0)
+
+
+@pytest.mark.usefixtures("suites", "answering")
 @pytest.mark.parametrize(("language", "width"), [("en", 1440), ("de", 390)])
 def test_the_page_is_accessible_in_both_languages(page, axe, language, width):
     page.set_viewport_size({"width": width, "height": 844})

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from deploy.settings import TlsSection
 from dicom_gateway.peers import PeerList
 from dicom_gateway.receiver import Receiver, ReceiverSettings
 from dicom_gateway.spool import prepare_spool
@@ -18,6 +19,7 @@ from storage.arrivals import ArrivalRows
 from storage.database import DatabaseTransactions
 from storage.intake import IntakeRows
 from tests.builders import HEAD_CT, MODEL, FrozenClock
+from tests.certificates import Certificates, made_certificates
 from triage.completion import CompletionRule
 from triage.ports import ModelOffer
 from triage.priority import TargetTimes
@@ -85,6 +87,21 @@ def start_receiver(receiving: Receiving, engine: Engine, tmp_path: Path) -> Iter
     yield start
     for receiver in started:
         receiver.stop()
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return made_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture
+def tls(certificates: Certificates) -> TlsSection:
+    """The settings of a receiver that shows a certificate of the authority, and demands one."""
+    return TlsSection(
+        certificate=certificates.path("receiver.pem"),
+        key=certificates.path("receiver.key"),
+        authorities=certificates.path("authority.pem"),
+    )
 
 
 @pytest.fixture(scope="session")

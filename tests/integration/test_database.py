@@ -35,7 +35,7 @@ def test_migrating_twice_changes_nothing(engine):
     migrate(engine)
 
     with engine.connect() as connection:
-        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == ["0016"]
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == ["0017"]
 
 
 def test_the_embedded_server_comes_back_after_kill_9_with_what_was_committed(tmp_path):

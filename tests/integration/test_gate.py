@@ -17,6 +17,7 @@ from tests.measured_runs import PLAN, write_dataset, write_run
 from tests.model_files import write_version
 from triage.audit import AuditAction, verified
 from validation.gate.cases import read_run
+from validation.reuse_ledger import uses_of
 
 TRUTH = [n % 2 == 0 for n in range(80)]
 GOOD = [0.7 + n / 1000 if n % 2 == 0 else 0.3 - n / 1000 for n in range(80)]
@@ -59,7 +60,7 @@ def write_plan(tmp_path, name, text=PLAN):
     return path
 
 
-def test_a_worse_candidate_is_refused_with_the_subgroup_named_and_a_like_one_accepted(acuity, data, tmp_path):
+def test_a_worse_candidate_is_refused_with_the_subgroup_named_and_a_like_one_accepted(acuity, data, tmp_path, home):
     plan = write_plan(tmp_path, "both ways")
     locked = acuity("validate", "lock", plan, "--by", "ann", "--json")
     again = acuity("validate", "lock", plan, "--json")
@@ -90,9 +91,15 @@ def test_a_worse_candidate_is_refused_with_the_subgroup_named_and_a_like_one_acc
     assert (men["value"], men["needed"], men["n"]) == (-0.3, -0.1, 20)
     assert no["cases"]["both_answered"] == no["cases"]["n"] == 80
     assert json.loads((tmp_path / "o2/verdict.json").read_text()) == no
+    uses = uses_of(home, no["dataset_digest"])
+    assert (uses.decisions, uses.bundles, uses.plans) == (2, 2, 1)
     page = (tmp_path / "o2/verdict.html").read_text()
     assert "✗ not met" in page
     assert "<script" not in page
+    _, told, _ = acuity("validate", "compare", a, worse, "--data", data, "--plan", plan, "--out", tmp_path / "o2")
+    assert "  NOT met  no sex loses (sex: M): -0.3" in told
+    assert told.endswith("  answered 80 (A), 80 (B) of 80 studies; a missing answer counts as worst\n")
+    assert uses_of(home, no["dataset_digest"]).decisions == 2
 
 
 def test_a_plan_that_was_not_locked_changed_or_locked_too_late_is_refused_in_one_line(acuity, data, tmp_path):

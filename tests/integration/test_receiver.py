@@ -20,6 +20,7 @@ from storage.database import connect
 from storage.instances import list_instances
 from storage.schema import associations, instance_conflicts, instances, quarantine, studies
 from tests.builders import CT_IMAGE_STORAGE
+from tests.running import wait_for
 from tests.wire import Refused, Requestor, requestor
 
 
@@ -227,6 +228,25 @@ def test_an_association_is_noted_until_it_is_released(start_receiver, engine):
     with engine.connect() as connection:
         outcomes = {row.outcome for row in connection.execute(select(associations))}
     assert outcomes <= {"open", "released"}
+
+
+def test_how_an_association_ended_says_whether_everything_that_it_brought_was_taken(start_receiver, engine):
+    receiver, good, bad = start_receiver(), a_ct(), a_ct()
+    del bad.StudyInstanceUID
+
+    with requestor(receiver.port, CT_IMAGE_STORAGE, ExplicitVRLittleEndian) as refused:
+        assert refused.store(good.SOPInstanceUID, encoded(good)) == StoreStatus.SUCCESS
+        assert refused.store(bad.SOPInstanceUID, encoded(bad)) == StoreStatus.CANNOT_UNDERSTAND
+    lost = Requestor(receiver.port, CT_IMAGE_STORAGE, ExplicitVRLittleEndian)
+    assert lost.store(good.SOPInstanceUID, encoded(good)) == StoreStatus.SUCCESS
+    lost.close()
+
+    wait_for(lambda: outcomes(engine) == ["refused", "lost"], 20, lambda: outcomes(engine))
+
+
+def outcomes(engine) -> list[str]:
+    with engine.connect() as connection:
+        return list(connection.scalars(select(associations.c.outcome).order_by(associations.c.opened_at)))
 
 
 def data_set_bytes(path: str) -> bytes:

@@ -1,11 +1,9 @@
 """DICOM over TLS with DCMTK's own tools: who shows a certificate of the authority may speak, nobody else."""
 
 import re
-import shutil
 import socket
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,59 +20,13 @@ from dicom_gateway.sender import Destination, DicomSender
 from storage.gateway import GatewayReader, Sender
 from storage.instances import list_instances
 from storage.schema import instances
+from tests.certificates import OPENSSL, Certificates, with_certificate
 from tests.integration.test_receiver import a_ct, count, data_set_bytes
 from tests.running import free_port, wait_for
 from triage.errors import DestinationUnavailable, InvalidSetting
 from triage.ports import ResultObject
 
-OPENSSL = shutil.which("openssl")
 pytestmark = pytest.mark.skipif(OPENSSL is None, reason="openssl is not installed")
-
-
-@dataclass(frozen=True)
-class Certificates:
-    """PEM files of one authority, and of a stranger that nobody signed but itself."""
-
-    folder: Path
-
-    def path(self, name: str) -> str:
-        return str(self.folder / name)
-
-
-def openssl(*arguments: str) -> None:
-    subprocess.run([str(OPENSSL), *arguments], check=True, capture_output=True)
-
-
-@pytest.fixture(scope="session")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    folder = tmp_path_factory.mktemp("certificates")
-    made = Certificates(folder)
-    for name in ("authority", "stranger"):
-        openssl(
-            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}",
-            "-keyout", made.path(f"{name}.key"), "-out", made.path(f"{name}.pem"),
-        )  # fmt: skip
-    (folder / "names").write_text("subjectAltName = IP:127.0.0.1")
-    for name in ("receiver", "scanner"):
-        openssl(
-            "req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}",
-            "-keyout", made.path(f"{name}.key"), "-out", made.path(f"{name}.csr"),
-        )  # fmt: skip
-        openssl(
-            "x509", "-req", "-days", "2", "-in", made.path(f"{name}.csr"), "-CA", made.path("authority.pem"),
-            "-CAkey", made.path("authority.key"), "-CAcreateserial", "-out", made.path(f"{name}.pem"),
-            "-extfile", made.path("names"),
-        )  # fmt: skip
-    return made
-
-
-@pytest.fixture
-def tls(certificates: Certificates) -> TlsSection:
-    return TlsSection(
-        certificate=certificates.path("receiver.pem"),
-        key=certificates.path("receiver.key"),
-        authorities=certificates.path("authority.pem"),
-    )
 
 
 @pytest.fixture
@@ -85,11 +37,6 @@ def a_file(tmp_path: Path) -> Path:
     data_set.Rows = data_set.Columns = 724
     data_set.save_as(path, enforce_file_format=True)
     return path
-
-
-def with_certificate(certificates: Certificates, name: str) -> list[str]:
-    authority = certificates.path("authority.pem")
-    return ["+tls", certificates.path(f"{name}.key"), certificates.path(f"{name}.pem"), "+cf", authority]
 
 
 def test_storescu_with_a_certificate_of_the_authority_stores(start_receiver, dcmtk, certificates, tls, a_file, engine):

@@ -267,7 +267,7 @@ def test_a_planted_leak_is_found_and_named(acuity, suite, tmp_path):
 
     assert (code, met(document)["leakage"]) == (1, False)
     found = said(document, "leakage")
-    assert "leak: 1 pairs of near-duplicate images across part, first images/0.png and images/copy.jpg" in found
+    assert "leak: 1 pair of near-duplicate images across part, first images/0.png and images/copy.jpg" in found
     checked, check, _ = acuity("dataset", "check", data, "--split", "part")
     assert (checked, [one["n_near"] for one in check["compared"]]) == (1, [1, 1])
 
@@ -279,9 +279,10 @@ def test_a_planted_shortcut_is_found_in_the_data_and_in_the_model(acuity, suite,
     code, document, _ = acuity("validate", "suite", suite, "--data", data, "--out", tmp_path / "out")
 
     assert (code, met(document)["standalone"], met(document)["probes"]) == (1, True, False)
+    assert "<h2>Failed: 1 of 5 criteria not met</h2>" in (tmp_path / "out/suite.html").read_text()
     found = said(document, "probes")
-    assert "shortcut: the labels can be told from the frame alone: AUC 1.000" in found
-    assert "shortcut: the model answers from the frame alone: AUC 1.000" in found
+    assert "shortcut: the labels can be told from the outer frame of the images alone: AUC 1.000" in found
+    assert "shortcut: the model answers from the outer frame of the images alone: AUC 1.000" in found
     assert "shortcut: without its lesion a positive scores" in found
 
 
@@ -292,7 +293,7 @@ def test_a_planted_subgroup_failure_is_found_and_named(acuity, suite, tmp_path):
     code, document, _ = acuity("validate", "suite", suite, "--data", data, "--out", tmp_path / "out")
 
     assert (code, met(document)["subgroups"]) == (1, False)
-    assert "device old: sensitivity 0." in said(document, "subgroups")
+    assert "worse group: device old: sensitivity 0." in said(document, "subgroups")
     assert "device new" not in said(document, "subgroups")
 
 

@@ -1,33 +1,41 @@
 """Several processes that answer, and what a run that was killed leaves and goes on from."""
 
 import csv
+import multiprocessing
 import os
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from deploy.measuring import header_of_file
+from deploy.file_headers import header_of_file
 from models.bundle import load_bundle
 from tests.integration.test_validation_suite import CENTRE, acuity, home, suite, write_bundle, write_set  # noqa: F401
+from triage.errors import WorkerLost
+from validation.answering import POLICIES, Question, Subject
+from validation.answering_processes import AnsweringProcesses
+from validation.datasets import load_dataset
 from validation.run import ValidationRequest, validate
 
 ROOT = Path(__file__).parents[2]
 COPIES = 20
 
 
-def write_large_set(folder: Path) -> Path:
-    """Write 1200 studies: the images of `write_set`, many times."""
+def write_large_set(folder: Path, copies: int = COPIES) -> Path:
+    """Write 60 studies for each copy: the images of `write_set`, many times."""
     write_set(folder)
     with (folder / "labels.csv").open(newline="") as file:
         names, *rows = csv.reader(file)
     with (folder / "labels.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(names)
-        for copy in range(COPIES):
+        for copy in range(copies):
             for image, patient, *rest in rows:
                 name = image.replace("images/", f"images/{copy}-")
                 os.link(folder / image, folder / name)
@@ -80,6 +88,30 @@ def test_a_broken_image_is_bad_input_of_a_worker_too_and_leaves_nothing(acuity, 
     # On a slow machine lines of progress come before it.
     assert (code, "images/31.png" in told.splitlines()[-1], "Traceback" in told) == (2, True, False)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bundles", "data", "home"]
+
+
+def test_a_worker_that_is_lost_while_questions_are_handed_out_is_told(tmp_path):
+    write_bundle(tmp_path, CENTRE)
+    dataset = load_dataset(write_set(tmp_path / "data"))
+    subject = Subject(load_bundle(tmp_path / "bundles/tiny"), dataset, header_of_file, POLICIES["cpu"], 1)
+
+    def questions() -> Iterator[Question]:
+        yield Question(dataset.studies[0], None)
+        for worker in multiprocessing.active_children():
+            worker.kill()
+        # The thread that looks after the workers ends when it has seen it.
+        for thread in threading.enumerate():
+            if thread not in before:
+                thread.join()
+        yield Question(dataset.studies[1], None)
+
+    before = threading.enumerate()
+
+    with (
+        closing(AnsweringProcesses(subject, with_members=False, workers=1)) as processes,
+        pytest.raises(WorkerLost, match="ask again to go on"),
+    ):
+        list(processes.answered(questions(), dataset, None))
 
 
 def test_a_number_of_workers_that_makes_no_sense_is_refused(acuity, tmp_path):  # noqa: F811

@@ -9,6 +9,7 @@ from models.evidence import LockedPlan, MeasuredRun, MeasuredSuite, ReachedVerdi
 from models.lifecycle import Decision, ModelRecord
 from models.registry import Origin
 from storage.evidence import EvidenceRows
+from storage.validation_work import AskedOfWorkers, ValidationWork
 from tests.browser.department import services_on
 from tests.browser.serving import running
 from tests.builders import HEAD_CT
@@ -76,6 +77,19 @@ def test_the_newest_come_first_with_their_reports(client):
     assert "<h1>suite</h1>" in client.get(suite["report"]).text
     assert "<h1>verdict</h1>" in client.get(verdict["report"]).text
     assert len(client.get("/api/v1/validations?limit=1").json()["runs"]) == 1
+
+
+def test_what_workers_are_answering_is_shown_with_how_far_they_are(client, services):
+    work = ValidationWork(services.evidence.engine)
+    number = work.begin(AskedOfWorkers(NEW, "made", "d" * 64, "/data/made", "cpu", 1, {}), ["a", "b", "c"])
+    work.record(number, "b", "{}")
+
+    (one,) = client.get("/api/v1/validations").json()["running"]
+    work.end(number)
+    ended = client.get("/api/v1/validations").json()["running"]
+
+    assert (one["model"]["version"], one["dataset"], one["device"]) == ("2.0.0", "made", "cpu")
+    assert (one["n_answered"], one["n_studies"], ended) == (1, 3, [])
 
 
 def test_a_card_tells_what_was_measured_of_its_model_and_of_no_other(client, services, tmp_path):

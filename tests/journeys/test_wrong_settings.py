@@ -79,3 +79,15 @@ def test_a_data_folder_that_cannot_be_made_is_told_in_one_line(tmp_path, command
     lines = [line for line in ended.stderr.splitlines() if not line.startswith("acuity: data in")]
     assert (ended.returncode, ended.stdout) == (2, "")
     assert lines == [f"acuity: {tmp_path / 'file' / 'home'}: Not a directory, needed a folder that can be written"]
+
+
+@pytest.mark.parametrize("noted", ["", '{"database": {"ur'])
+def test_a_note_of_the_running_platform_that_is_half_written_is_told_in_one_line(tmp_path, noted):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "settings.json").write_text(noted)
+
+    ended = acuity(tmp_path, "studies", "list", "--json")
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith(f"acuity: {tmp_path}/run/settings.json: not readable: ")
+    assert ended.stderr.count("\n") == 1

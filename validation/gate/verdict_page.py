@@ -41,7 +41,7 @@ def verdict_html(document: Mapping[str, Any]) -> str:
             ],
         ),
         "<h2>Criteria</h2>",
-        _criteria("Every one must be met", document["criteria"]),
+        _criteria("Every one must be met; A is the reference, B the candidate", document["criteria"]),
     ]
     if document["too_small_to_judge"]:
         body.append(_criteria("Subgroups too small to judge", document["too_small_to_judge"]))

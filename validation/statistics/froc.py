@@ -162,7 +162,8 @@ def _sensitivities(matched: Matched, weights: NDArray[np.int64]) -> Numbers:
     """Return the sensitivity at each of RATES, shape (rows of weights, rates)."""
     hits, alarms = _cumulated(matched, weights)
     start = np.zeros((len(weights), 1))
-    across = np.concatenate([start, alarms / matched.cases], axis=1)
+    # Groups differ in size, so that samples of them differ in their number of cases.
+    across = np.concatenate([start, alarms / weights.sum(axis=1, keepdims=True)], axis=1)
     up = np.concatenate([start, hits / (weights @ matched.lesions)[:, np.newaxis]], axis=1)
     return np.stack([_height(across, up, rate) for rate in RATES], axis=1)
 

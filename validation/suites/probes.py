@@ -21,6 +21,9 @@ from validation.suites.suite_file import Probes
 MARGIN_PIXELS, RING_PIXELS = 5, 15
 """A lesion is taken away with this margin, and replaced by the median of a ring of this width around it."""
 
+SEEN = {"frame": "outer frame of the images", "size": "size of image and file"}
+"""What a finding calls what shows no lesion."""
+
 
 def probes(asker: Asker, plan: Probes, seed: int) -> PartResult:
     """Return the AUC of what sees no lesion, and how the score falls when the lesion is taken away.
@@ -33,14 +36,15 @@ def probes(asker: Asker, plan: Probes, seed: int) -> PartResult:
     findings = []
     areas = baselines([image for study in dataset.studies for image in study.images])
     named = {
-        f"baseline_{name}": (f"the labels can be told from the {name} alone", area) for name, area in areas.items()
+        f"baseline_{name}": (f"the labels can be told from the {SEEN.get(name, name)} alone", area)
+        for name, area in areas.items()
     }
     studies = subset(dataset, plan.positive, plan.negative, seed)
     unaltered = asker.ask("unaltered", studies)
     framed = asker.ask(f"frame only {plan.frame}", studies, partial(_frame_only, plan.frame))
     cases = cases_of(framed.answers, unit)
     area = roc_area(cases.truth.tolist(), cases.scores.tolist(), cases.clusters)
-    named["model_frame_only"] = ("the model answers from the frame alone", area)
+    named["model_frame_only"] = (f"the model answers from the {SEEN['frame']} alone", area)
     figures["n_refused_frame_only"] = len(framed.refused)
     for name, (said, one) in named.items():
         figures[name] = area_object(one)
@@ -92,7 +96,7 @@ def _fall(unaltered: Asked, without: Asked, unit: str) -> tuple[dict[str, Json],
         "ci95": limits(interval),
     }
     if interval is not None and interval[1] >= 0:
-        return figures, f"shortcut: without its lesion a positive scores {change:+.3f}: it should score surely less"
+        return figures, f"shortcut: without its lesion a positive scores {change:+.3f}, needed surely less than with it"
     return figures, None
 
 

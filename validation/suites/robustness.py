@@ -70,7 +70,8 @@ def _said(kind: str, severity: float, point: dict[str, Json], tolerance: float) 
     difference, ci95 = point["difference"], point["ci95"]
     if not isinstance(ci95, list) or not isinstance(ci95[1], float) or ci95[1] >= -tolerance:
         return None
-    return f"{kind} {severity:g} ({KINDS[kind]}): AUC {difference:+} ({ci95[0]} to {ci95[1]}), at most -{tolerance}"
+    change = f"AUC {difference:+} ({ci95[0]} to {ci95[1]}) beside the unaltered images"
+    return f"not robust: {kind} {severity:g} ({KINDS[kind]}): {change}, surely a loss above {tolerance}"
 
 
 def _differences(curves: dict[str, Json]) -> list[float]:

@@ -8,18 +8,16 @@ from pathlib import Path
 from typing import TypeVar
 
 from triage.errors import InvalidDataset
-from validation.answering import Subject
+from validation.answering import POLICIES, Subject
 from validation.answers import HeaderReader
 from validation.asking import Asked, Asker, Progress
 from validation.datasets import load_dataset
-from validation.environment import environment_of
 from validation.labelled_images import Dataset
 from validation.leakage import leaks_between_parts, leaks_between_patients, leaks_between_sets, sides_of
 from validation.report_examples import examples
 from validation.result_document import Json, as_object, write_predictions
 from validation.reuse_ledger import Use, record_use, uses_of
 from validation.run import (
-    POLICIES,
     PREDICTIONS_FILE,
     ValidationRequest,
     measured_of,
@@ -51,7 +49,7 @@ WRITTEN = {
     f".{RESULT_FILE}.unfinished",
     f".{REPORT_FILE}.unfinished",
 }
-PROCEDURE = "1"
+PROCEDURE = "2"
 """Raised when the same answers give other figures than before: parts that are done are then worked out again."""
 
 
@@ -74,6 +72,7 @@ def run_suite(request: SuiteRequest, header_of: HeaderReader, progress: Progress
         InvalidDataset: the suite does not fit the data, a data set does not load, or `out` holds something else.
         InvalidBundle: the weights do not load.
         ProviderUnavailable: the device is not there.
+        NotAnswered: those elsewhere cannot answer.
     """
     out = request.measured.out
     if out.exists() and (not out.is_dir() or {one.name for one in out.iterdir()} - WRITTEN):
@@ -98,7 +97,7 @@ class _SuiteRun:
         self._request, self._dataset, self._progress = request, dataset, progress
         measured = request.measured
         self._subject = Subject(measured.bundle, dataset, header_of, POLICIES[measured.device], measured.threads)
-        self._asker = Asker(self._subject, measured.out / ANSWERS, progress, measured.workers)
+        self._asker = Asker(self._subject, measured.out / ANSWERS, progress, measured.workers, measured.elsewhere)
 
     def run(self) -> dict[str, Json]:
         request, measured = self._request, self._request.measured
@@ -132,7 +131,7 @@ class _SuiteRun:
             "test_set_uses": asdict(uses_of(request.ledger, self._dataset.digest)),
             "n_answers_kept": self._asker.n_kept,
             "measured_at": use.at,
-            "environment": environment_of(measured.threads, measured.workers, measured.device),
+            "environment": measured.environment(),
         }
         page = suite_html(document, self._examples())
         _write(measured.out / REPORT_FILE, page)

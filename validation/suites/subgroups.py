@@ -64,7 +64,7 @@ def subgroups(asked: Asked, subject: Subject, plan: Subgroups) -> PartResult:
         for one, p in zip(tests, adjusted, strict=True)
     ]
     findings = tuple(
-        f"{one.column} {one.value}: {one.figure} {one.of_group:.3f}, all others {one.of_rest:.3f} "
+        f"worse group: {one.column} {one.value}: {one.figure} {one.of_group:.3f}, all others {one.of_rest:.3f} "
         f"(p {p:.2g}, Holm over {len(tests)} tests)"
         for one, p in below
     )

@@ -1,11 +1,11 @@
 """The report of a suite: one HTML page without scripts or outside resources."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
 from validation.case_flow import case_flow
-from validation.page import STYLE
+from validation.page import html_page, table
 from validation.report import NOTICE
 
 Document = Mapping[str, Any]
@@ -19,6 +19,20 @@ FIGURES = {
 }
 """What the figures of most criteria are called; others keep their path in the document."""
 
+OF_POINT = {
+    "sensitivity": "sensitivity",
+    "specificity": "specificity",
+    "ppv": "positive predictive value",
+    "npv": "negative predictive value",
+}
+OF_MACHINE = {
+    "images": "images",
+    "largest_difference_again": "the same images asked again",
+    "largest_difference_threads": "with another number of threads",
+    "largest_difference_batches": "in other batches",
+    "not_measured": "not measured",
+}
+
 
 def suite_html(document: Document, examples: str = "") -> str:
     """Return the page; `examples` is the section of `report_examples`, for a suite that measures the whole set."""
@@ -29,13 +43,8 @@ def suite_html(document: Document, examples: str = "") -> str:
     flow = case_flow(parts["standalone"]) if "standalone" in parts else ""
     drawn_parts = (_part(name, parts[name], drawn[name]) for name in parts)
     sections = [_verdict(document), flow, *drawn_parts, examples, _environment(document)]
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width">'
-        f"<title>Suite {escape(title)}</title><style>{STYLE}</style></head>\n"
-        f"<body><h1>Suite {escape(title)}</h1><p>Measured {escape(document['measured_at'])}.</p>\n"
-        f'<p class="notice"><strong>{NOTICE}</strong></p>\n' + "\n".join(sections) + "\n</body></html>\n"
-    )
+    notice = f'<p class="notice"><strong>{NOTICE}</strong></p>'
+    return html_page(f"Suite {title}", f"Measured {document['measured_at']}.", [notice, *sections])
 
 
 def _verdict(document: Document) -> str:
@@ -51,9 +60,11 @@ def _verdict(document: Document) -> str:
     ]
     findings = "".join(f"<li>{escape(one['said'])}</li>" for one in document["findings"])
     uses = document["test_set_uses"]
+    not_met = sum(not one["met"] for one in document["criteria"])
+    failed = f"Failed: {not_met} of {len(document['criteria'])} criteria not met"
     return (
-        f"<h2>{'Passed' if document['passed'] else 'Failed'}</h2>"
-        + _table("Acceptance criteria", ("part", "figure", "limit", "found", ""), rows)
+        f"<h2>{'Passed' if document['passed'] else failed}</h2>"
+        + table("Acceptance criteria", ("part", "figure", "limit", "found", ""), rows)
         + (f"<h2>Findings</h2><ul>{findings}</ul>" if findings else "<p>No findings.</p>")
         + f"<p>Decisions that this test set has taken part in here: {uses['decisions']} (bundle versions: "
         f"{uses['bundles']}, plans: {uses['plans']}), this one included. Each use makes the next figure less "
@@ -74,9 +85,8 @@ def _standalone(part: Document) -> str:
         for unit in ("study", "image")
     ]
     for point in part["operating_points"]:
-        for figure in ("sensitivity", "specificity", "ppv", "npv"):
-            if point[figure] is not None:
-                rows.append([f"{escape(point['name'])} ({point['threshold']:.3f}): {figure}", _figure(point[figure])])
+        name = f"{escape(point['name'])} ({'active, ' if point['active'] else ''}{point['threshold']:.3f})"
+        rows += [[f"{name}: {said}", _figure(point[key])] for key, said in OF_POINT.items() if point[key] is not None]
     if part["dice"]:
         rows.append([f"Dice per {part['dice']['per']}, mean", f"{part['dice']['mean']:.3f}, n {part['dice']['n']}"])
     if part["froc"] and part["froc"]["cpm"] is not None:
@@ -84,7 +94,7 @@ def _standalone(part: Document) -> str:
         rows.append(["mean sensitivity of FROC (CPM)", f"{froc['cpm']:.3f} ({_interval(froc['ci95_cpm'])})"])
     refused = f"{part['n_refused']} of {part['n_studies']} studies, {part['n_refused_positive']} of them positive"
     rows.append(["refused", refused])
-    return _table("With 95 % intervals, clustered by patient", ("figure", "value"), rows)
+    return table("With 95 % intervals, clustered by patient", ("figure", "value"), rows)
 
 
 def _subgroups(part: Document) -> str:
@@ -94,7 +104,7 @@ def _subgroups(part: Document) -> str:
         for one in part["tests"]
     ]  # fmt: skip
     small = ", ".join(f"{one['column']} {one['value']}" for one in part["too_small"])
-    return _table(
+    return table(
         f"Each group against all others, one-sided; worse where the adjusted p is below {part['alpha']}",
         ("group", "figure", "group's", "all others'", "p", "p (Holm)"),
         rows,
@@ -126,9 +136,11 @@ def _curve_rows(kind: str, unit: str, points: Sequence[Document]) -> str:
 
 
 def _curve(points: Sequence[Document]) -> str:
-    """Return the AUCs as a line over the order of the severities; the numbers stand beside it."""
+    """Return the AUCs as a line over the order of the severities; the numbers stand beside it. One is no line."""
+    if len(points) < 2:
+        return ""
     given = [(number, one["auc"]) for number, one in enumerate(points) if one["auc"] is not None]
-    step = CURVE_WIDTH / max(1, len(points) - 1)
+    step = CURVE_WIDTH / (len(points) - 1)
     places = [(4 + number * step, 4 + CURVE_HEIGHT * (1 - max(0.0, (auc - 0.5) / 0.5))) for number, auc in given]
     line = " ".join(f"{x:.0f},{y:.0f}" for x, y in places)
     dots = "".join(f'<circle cx="{x:.0f}" cy="{y:.0f}" r="3"/>' for x, y in places)
@@ -152,14 +164,14 @@ def _probes(part: Document) -> str:
     said = ""
     if lesion is not None:
         said = (
-            f"<p>Without its lesion a positive scores {_text(lesion['score_change'])} "
+            f"<p>Change of the score of a positive when its lesion is taken away: {_text(lesion['score_change'])} "
             f"({_interval(lesion['ci95'])}, n {lesion['n']}); AUC then {_figure(lesion['auc'])}.</p>"
         )
-    return _table(caption, ("what answers", "AUC"), rows) + said
+    return table(caption, ("what answers", "AUC"), rows) + said
 
 
 def _machine(part: Document) -> str:
-    rows = [[escape(str(key).replace("_", " ")), _text(value)] for key, value in part["determinism"].items()]
+    rows = [[said, _text(part["determinism"][key])] for key, said in OF_MACHINE.items() if key in part["determinism"]]
     providers = [
         [_text(one["provider"]), _figure(one["auc"]), _text(one["largest_difference"])]
         for one in part["parity"]["providers"]
@@ -167,8 +179,8 @@ def _machine(part: Document) -> str:
     speed = part["throughput"]
     missing = "; ".join(part["parity"]["not_measured"])
     return (
-        _table("Determinism: largest difference of an output", ("", ""), rows)
-        + _table("Device parity", ("provider", "AUC", "largest difference of a probability"), providers)
+        table("Determinism: largest difference of an output", ("", ""), rows)
+        + table("Device parity", ("provider", "AUC", "largest difference of a probability"), providers)
         + f"<p>Not measured: {escape(missing)}.</p>"
         f"<p>Throughput: {_text(speed['images_per_s'])} images per second over {speed['images']} images.</p>"
     )
@@ -182,7 +194,7 @@ def _gate(part: Document) -> str:
               escape("; ".join(one["reasons"]))]
         for one in part["sets"]
     ]  # fmt: skip
-    return _table("Images out of scope", ("what", "refused", "flagged", "most frequent reasons"), rows)
+    return table("Images out of scope", ("what", "refused", "flagged", "most frequent reasons"), rows)
 
 
 def _leakage(part: Document) -> str:
@@ -193,7 +205,7 @@ def _leakage(part: Document) -> str:
     return (
         f"<p>Patients of this set that the bundle was trained on: {part['n_patients_in_training']}, of whom "
         f"{part['n_patients_out_of_fold']} were answered out of fold.</p>"
-    ) + _table(
+    ) + table(
         "What is on both sides", ("between", "patients", "pairs of identical files", "pairs of near-duplicates"), rows
     )
 
@@ -209,7 +221,7 @@ def _environment(document: Document) -> str:
             escape(", ".join(f"{name} {value}" for name, value in document["environment"].items() if value)),
         ],
     ]
-    return "<h2>What was measured</h2>" + _table("SHA-256 digests", ("", ""), rows)
+    return "<h2>What was measured</h2>" + table("SHA-256 digests", ("", ""), rows)
 
 
 def _limit(one: Document) -> str:
@@ -233,13 +245,6 @@ def _text(value: Any) -> str:
     if value is None:
         return "–"
     return f"{value:.4g}" if isinstance(value, float) else escape(str(value))
-
-
-def _table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table; the cells are HTML already."""
-    return _framed(
-        caption, columns, "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>\n" for row in rows)
-    )
 
 
 def _framed(caption: str, columns: Sequence[str], body: str, kind: str = "") -> str:

@@ -88,7 +88,7 @@ def study(request: Request, identity: Looker, study_instance_uid: Annotated[Uid,
     services = _services(request)
     known = services.rows.detail(StudyInstanceUid(study_instance_uid))
     noting_of(request).view(identity, AuditAction.STUDY_VIEWED, known.row.study.study_instance_uid)
-    return study_view(known, services.localising, services.clock.now())
+    return study_view(known, services.localising, services.site_ppv, services.clock.now())
 
 
 @router.get("/incidents")

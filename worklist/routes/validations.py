@@ -10,7 +10,7 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response, Security
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel
 
-from models.evidence import EvidenceKind, MeasuredRun, MeasuredSuite, ReachedVerdict
+from models.evidence import EvidenceKind, MeasuredRun, MeasuredSuite, ReachedVerdict, RunningValidation
 from triage.errors import PdfUnavailable
 from triage.findings import ModelIdentity
 from worklist.access import may
@@ -29,6 +29,17 @@ class ModelView(BaseModel):
     name: str
     version: str
     digest: str
+
+
+class RunningView(BaseModel):
+    """A validation that workers of the platform are answering: how many of its studies have an answer."""
+
+    model: ModelView
+    dataset: str
+    device: str
+    started_at: datetime
+    n_studies: int
+    n_answered: int
 
 
 class RunView(BaseModel):
@@ -85,8 +96,9 @@ class VerdictView(BaseModel):
 
 
 class ValidationsView(BaseModel):
-    """Runs, suites and verdicts, the newest first."""
+    """What is being answered, and runs, suites and verdicts, the newest first."""
 
+    running: list[RunningView]
     runs: list[RunView]
     suites: list[SuiteView]
     verdicts: list[VerdictView]
@@ -94,9 +106,10 @@ class ValidationsView(BaseModel):
 
 @router.get("")
 def validations(request: Request, limit: Annotated[int, Query(ge=1, le=1000)] = 200) -> ValidationsView:
-    """Return the newest runs, suites and verdicts."""
+    """Return what is being answered, and the newest runs, suites and verdicts."""
     services: WorklistServices = request.app.state.services
     return ValidationsView(
+        running=[_running_view(one) for one in services.evidence.running()],
         runs=[_run_view(number, run) for number, run in services.evidence.runs(limit)],
         suites=[_suite_view(number, suite) for number, suite in services.evidence.suites(limit)],
         verdicts=[_verdict_view(number, verdict) for number, verdict in services.evidence.verdicts(limit)],
@@ -145,6 +158,17 @@ def _page(request: Request, kind: EvidenceKind, number: int) -> str:
 
 def _model_view(model: ModelIdentity) -> ModelView:
     return ModelView(name=model.name, version=model.version, digest=model.digest)
+
+
+def _running_view(one: RunningValidation) -> RunningView:
+    return RunningView(
+        model=_model_view(one.model),
+        dataset=one.dataset,
+        device=one.device,
+        started_at=one.started_at,
+        n_studies=one.n_studies,
+        n_answered=one.n_answered,
+    )
 
 
 def _run_view(number: int, run: MeasuredRun) -> RunView:

@@ -19,7 +19,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ComprehensiveSRStorage, ExplicitVRLittleEndian
 from pynetdicom import AE
 
-from deploy.cli import _parser
+from deploy.cli import QUEUES, _parser
 from deploy.settings import SettingsFile, read_settings
 from tests.architecture.source_tree import PACKAGES
 from tests.running import free_port
@@ -55,7 +55,7 @@ def test_the_command_line_refuses_a_command_that_does_not_exist(capsys):
 
 
 def test_compose_and_systemd_run_every_kind_of_process():
-    workers = {f"work --queue {queue}" for queue in ("triage", "delivery", "shadow")}
+    workers = {f"work --queue {queue}" for queue in QUEUES}
     kinds = workers | {"receive", "monitor", "web", "migrate"}
     composed = {_kind(service["command"]) for service in OURS.values()}
     units = {_kind(shlex.split(_unit(unit)["Service"]["ExecStart"])[1:]) for unit in UNITS}

@@ -1,5 +1,6 @@
 """The header walk finds what pydicom finds, and stops at what no data set can be."""
 
+import re
 import struct
 import tracemalloc
 import zlib
@@ -12,7 +13,7 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from dicom_gateway.elements import DEEPEST, Encoding, top_level_elements
+from dicom_gateway.elements import DEEPEST, Encoding, top_level_elements, wanted_elements
 from dicom_gateway.headers import LONGEST_INFLATED_BYTES, read_instance
 from triage.errors import UnreadableInstance
 
@@ -82,6 +83,22 @@ def test_what_drift_is_looked_for_in_is_read():
 
 
 @pytest.mark.parametrize(
+    ("acquired", "in_series", "announced"),
+    [(None, None, None), (34, None, 34), (None, 40, 40), (34, 40, 40), (0, None, None)],
+)
+def test_how_many_images_belong_together_is_what_the_scanner_or_an_archive_wrote(acquired, in_series, announced):
+    data_set = a_data_set()
+    if acquired is not None:
+        data_set.ImagesInAcquisition = acquired
+    if in_series is not None:
+        data_set.NumberOfSeriesRelatedInstances = in_series
+
+    header = read_instance(encoded(data_set, ENCODINGS[1]), ExplicitVRLittleEndian)
+
+    assert header.image.announced_images == announced
+
+
+@pytest.mark.parametrize(
     ("character_set", "name"),
     [
         ("ISO_IR 100", "Äneas^Rüdiger"),
@@ -126,6 +143,42 @@ def test_any_bytes_are_elements_or_unreadable(content, encoding):
             assert 0 <= element.start <= element.end <= len(content)
     except UnreadableInstance:
         pass
+
+
+@given(st.data(), st.sampled_from(ENCODINGS), st.booleans())
+def test_the_wanted_elements_are_those_that_the_walk_finds_in_damaged_data_sets_too(data, encoding, undefined_lengths):
+    content = bytearray(encoded(a_data_set(), encoding, undefined_lengths))
+    for _ in range(data.draw(st.integers(0, 3))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    content = bytes(content[: data.draw(st.integers(0, len(content)))])
+    wanted = {0x00080016, 0x00100010, 0x00400275, 0x7FE00010}
+
+    try:
+        found = {one.tag: one for one in top_level_elements(content, 0, encoding)}
+    except UnreadableInstance as error:
+        with pytest.raises(UnreadableInstance, match=f"^{re.escape(str(error))}$"):
+            wanted_elements(content, 0, encoding, wanted)
+        return
+
+    if found:
+        assert wanted_elements(content, 0, encoding, wanted) == {tag: found[tag] for tag in wanted & found.keys()}
+    else:
+        with pytest.raises(UnreadableInstance, match="no element in it"):
+            wanted_elements(content, 0, encoding, wanted)
+
+
+def test_study_and_series_are_read_anew_where_an_image_says_something_else_of_them():
+    first, second = a_data_set(), a_data_set()
+    first.SpecificCharacterSet = second.SpecificCharacterSet = "ISO_IR 100"
+    second.PatientName, second.SeriesDescription, second.SOPInstanceUID = "MÜLLER^JÖRG", "late", "1.2.44"
+    second.RequestAttributesSequence[0].RequestedProcedurePriority = "LOW"
+    contents = [encoded(one, ENCODINGS[1]) for one in (first, second)]
+
+    headers = [read_instance(contents[number], ExplicitVRLittleEndian) for number in (0, 1, 0)]
+
+    told = [(one.study.patient_name, one.study.order_priority, one.series.series_description) for one in headers]
+    assert told == [("DOE^JANE", "STAT", ""), ("MÜLLER^JÖRG", "LOW", "late"), ("DOE^JANE", "STAT", "")]
+    assert [one.image.sop_instance_uid for one in headers] == ["1.2.4", "1.2.44", "1.2.4"]
 
 
 def test_sequences_nested_without_end_are_refused():

@@ -5,6 +5,7 @@ from threading import Event
 
 import pytest
 
+from dicom_gateway import following_rows
 from dicom_gateway.file_meta import Claim
 from dicom_gateway.following_rows import FollowingRows
 from dicom_gateway.group_commit import MOST_AT_ONCE, Candidate, GroupCommit
@@ -18,12 +19,13 @@ LONG_S = 30.0
 
 
 class Database:
-    """Notes what is registered, unless it is away; refuses the instance `SPOILT`."""
+    """Notes what is registered, unless it is away or hangs; refuses the instance `SPOILT`."""
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
         self.is_there = Event()
         self.was_asked = Event()
+        self.hangs = Event()
         self.is_there.set()
 
     @property
@@ -32,6 +34,8 @@ class Database:
 
     def register_instances(self, instances: Sequence[ReceivedInstance]) -> Sequence[Registration]:
         self.was_asked.set()
+        while self.hangs.is_set():
+            Event().wait(0.01)
         if not self.is_there.is_set():
             raise StoreUnavailable("database: away")
         uids = [str(one.header.image.sop_instance_uid) for one in instances]
@@ -112,6 +116,21 @@ def test_without_the_database_what_was_taken_is_kept_and_nothing_more_is_taken(r
         assert database.was_asked.wait(LONG_S)
     assert database.known == uids(0)
     assert rows.hand_in(candidate(spool, 2)) == 2
+
+
+def test_a_database_that_neither_answers_nor_refuses_is_told_after_a_time(rows, spool, database, monkeypatch):
+    monkeypatch.setattr(following_rows, "MOST_WAITING", 2)
+    monkeypatch.setattr(following_rows, "_TAKE_WITHIN_S", 0.2)
+    database.hangs.set()
+    for number in (0, 1):
+        rows.hand_in(candidate(spool, number))
+
+    with pytest.raises(StoreUnavailable, match="2 instances wait for their rows, none got one in time"):
+        rows.hand_in(candidate(spool, 2))
+
+    database.hangs.clear()
+    assert rows.wait_for(2, LONG_S)
+    assert rows.hand_in(candidate(spool, 2)) == 3
 
 
 def test_an_instance_without_a_possible_row_is_kept_apart_and_holds_nobody_up(rows, spool, database, apart):

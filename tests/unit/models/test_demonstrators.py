@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.measuring import header_of_file
+from deploy.file_headers import header_of_file
 from dicom_gateway.simulator.modality import SimulatedStudy, SimulationPlan, simulated_studies
 from inference.analyser import BundleAnalyser
 from inference.runtime import ProviderPolicy

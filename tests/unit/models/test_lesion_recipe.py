@@ -14,7 +14,7 @@ pytest.importorskip("monai")
 
 import torch
 
-from deploy.measuring import header_of_file
+from deploy.file_headers import header_of_file
 from inference.postprocess import calibrated
 from inference.preprocess import prepare
 from inference.volume import Volume

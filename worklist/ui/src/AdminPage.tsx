@@ -10,9 +10,7 @@ import { Nothing, Table } from "./Table";
 import { capitalised, clockTime, decimal, duration } from "./words";
 import { words } from "./words/language";
 
-export { Nothing, Table };
-
-export default function AdminPage({ replays }: { replays: boolean }): ReactNode {
+export function AdminPage({ replays }: { replays: boolean }): ReactNode {
   const gateway = useQuery({ queryKey: ["gateway"], queryFn: ({ signal }) => fetchGateway(signal), refetchInterval: 5_000 });
   const models = useQuery({ queryKey: ["models"], queryFn: ({ signal }) => fetchModels(signal), refetchInterval: 30_000 });
   const error = gateway.error ?? models.error;
@@ -31,6 +29,9 @@ export default function AdminPage({ replays }: { replays: boolean }): ReactNode 
     </div>
   );
 }
+
+/** In the order in which a study goes through them. */
+const STAGES = ["receiving", "triage", "delivery"];
 
 /** Each destination has a queue of its own, "delivery:NAME". */
 function queueWords(name: string): string {
@@ -52,7 +53,7 @@ function Tiles({ gateway }: { gateway: Gateway }): ReactNode {
           note={words.system.atWork(queue.working) + (queue.name === "triage" && oldest > 0 ? words.system.oldest(duration(oldest)) : "")}
         />
       ))}
-      {gateway.stages.map((stage) => (
+      {STAGES.flatMap((name) => gateway.stages.filter((one) => one.stage === name)).map((stage) => (
         <Tile
           key={stage.stage}
           title={words.system.lastHour(words.system.stages[stage.stage] ?? stage.stage)}

@@ -3,7 +3,7 @@
 import type { ReactNode } from "react";
 import type { AiState, Finding, StudyRow } from "./api";
 import { FailedIcon, FlagIcon, NoFlagIcon, NotAnalysedIcon, WaitIcon } from "./icons";
-import { aiWords, findingWords, isAnswered, isOfEarlierImages, leadingFinding, probability, reasonWords } from "./words";
+import { aiWords, findingWords, isAnswered, isOfEarlierImages, leadingFinding, probability, reasonWords, ruleWords } from "./words";
 import { words } from "./words/language";
 
 const ICONS: Record<AiState, () => ReactNode> = {
@@ -39,6 +39,7 @@ export function AiStatement({ row }: { row: StudyRow }): ReactNode {
             {row.models.join(", ")} · <span className="disclaimer">{words.frame.notADiagnosis}</span>
             {isOfEarlierImages(row) && words.list.ofEarlierImages}
           </span>
+          {ruleWords(row) && <span className="second clamped ai-why">{ruleWords(row)}</span>}
         </>
       ) : (
         <>

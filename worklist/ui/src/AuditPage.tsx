@@ -6,7 +6,7 @@ import { capitalised, clockTime, roleWords } from "./words";
 import { words } from "./words/language";
 
 /** The chain of events, newest first. */
-export default function AuditPage(): ReactNode {
+export function AuditPage(): ReactNode {
   const audit = useInfiniteQuery({
     queryKey: ["audit"],
     queryFn: ({ signal, pageParam }) => fetchAudit(pageParam, signal),

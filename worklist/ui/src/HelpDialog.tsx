@@ -6,14 +6,9 @@ import { COMMANDS, changeKey, isFree, restoreKeys, switchKeys, useKeymap, type C
 import { LanguageChoice } from "./LanguageChoice";
 import { words } from "./words/language";
 
-interface Props {
-  isOpen: boolean;
-  onClose: () => void;
-}
-
-export function HelpDialog({ isOpen, onClose }: Props): ReactNode {
+export function HelpDialog({ onClose }: { onClose: () => void }): ReactNode {
   return (
-    <ModalOverlay className="overlay" isOpen={isOpen} onOpenChange={(open) => !open && onClose()} isDismissable>
+    <ModalOverlay className="overlay" isOpen onOpenChange={(open) => !open && onClose()} isDismissable>
       <Modal className="modal modal-wide">
         <Dialog className="dialog">
           <Heading slot="title">{words.help.title}</Heading>

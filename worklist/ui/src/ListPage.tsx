@@ -1,16 +1,14 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { Suspense, lazy, useCallback, useEffect, useRef, useState, type ReactNode } from "react";
+import { Suspense, useCallback, useEffect, useRef, useState, type ReactNode } from "react";
 import { ApiError, fetchIncidents, fetchWorklist, type Permission, type Session, type StudyRow } from "./api";
-import { AttentionPanel } from "./AttentionPanel";
+import { arriving } from "./arriving";
 import { BreakGlassButton } from "./BreakGlass";
 import { setServerTime } from "./clock";
 import { useEvents } from "./events";
 import { isNarrowed, useView, type View } from "./filters";
 import { Footer } from "./Footer";
-import { HelpDialog } from "./HelpDialog";
 import { useStableRows } from "./order";
 import { useRefresh } from "./refresh";
-import { StudyPanel } from "./StudyPanel";
 import { AlarmBanner } from "./surveillance/AlarmBanner";
 import { useBell } from "./bell";
 import { FilterBar } from "./FilterBar";
@@ -23,13 +21,15 @@ import { words } from "./words/language";
 import { WaitingNotice } from "./WaitingNotice";
 import { Worklist, type WorklistHandle } from "./Worklist";
 
-// The list must be quick; the pages of the quality manager and of the administrator come when they are opened.
-const AdminPage = lazy(() => import("./AdminPage"));
-const AuditPage = lazy(() => import("./AuditPage"));
-const SurveillancePage = lazy(() => import("./surveillance/SurveillancePage"));
-const PeoplePage = lazy(() => import("./people/PeoplePage"));
-const RulesPage = lazy(() => import("./rules/RulesPage"));
-const ValidationPage = lazy(() => import("./validation/ValidationPage"));
+const AttentionPanel = arriving(async () => (await import("./AttentionPanel")).AttentionPanel);
+const HelpDialog = arriving(async () => (await import("./HelpDialog")).HelpDialog);
+const StudyPanel = arriving(async () => (await import("./StudyPanel")).StudyPanel);
+const AdminPage = arriving(async () => (await import("./AdminPage")).AdminPage);
+const AuditPage = arriving(async () => (await import("./AuditPage")).AuditPage);
+const SurveillancePage = arriving(async () => (await import("./surveillance/SurveillancePage")).SurveillancePage);
+const PeoplePage = arriving(async () => (await import("./people/PeoplePage")).PeoplePage);
+const RulesPage = arriving(async () => (await import("./rules/RulesPage")).RulesPage);
+const ValidationPage = arriving(async () => (await import("./validation/ValidationPage")).ValidationPage);
 
 const PAGE_ROWS = 200;
 const NONE_GONE: ReadonlySet<string> = new Set();
@@ -160,18 +160,20 @@ export function ListPage({ session, onLogout, onExpired }: Props): ReactNode {
         </Suspense>
         )}
       </main>
-      {view.study && (
-        <StudyPanel uid={view.study} session={session} acts={work.acts} onWork={work.start} onPlaces={work.setPlaces} onClose={close} />
-      )}
-      {view.panel === "attention" && !view.study && (
-        <AttentionPanel
-          incidents={incidents}
-          handles={session.permissions.includes("handle_incidents")}
-          onHandled={refresh}
-          onOpen={open}
-          onClose={close}
-        />
-      )}
+      <Suspense fallback={<aside className={view.study ? "panel panel-wide" : "panel"} aria-busy="true" aria-label={words.frame.openingPage} />}>
+        {view.study && (
+          <StudyPanel uid={view.study} session={session} acts={work.acts} onWork={work.start} onPlaces={work.setPlaces} onClose={close} />
+        )}
+        {view.panel === "attention" && !view.study && (
+          <AttentionPanel
+            incidents={incidents}
+            handles={session.permissions.includes("handle_incidents")}
+            onHandled={refresh}
+            onOpen={open}
+            onClose={close}
+          />
+        )}
+      </Suspense>
       <Footer
         liveness={liveness}
         updatedAt={page.dataUpdatedAt}
@@ -186,11 +188,10 @@ export function ListPage({ session, onLogout, onExpired }: Props): ReactNode {
       >
         <NoticeBar notice={work.acts.notice} onUndo={() => work.acts.undo(undefined)} onForget={work.acts.forget} />
       </Footer>
-      <HelpDialog
-        isOpen={helpIsOpen}
-        onClose={() => setHelpOpen(false)}
-      />
-      {work.dialog}
+      <Suspense>
+        {helpIsOpen && <HelpDialog onClose={() => setHelpOpen(false)} />}
+        {work.dialog}
+      </Suspense>
     </div>
   );
 }

@@ -3,7 +3,7 @@ import type { StudyRow } from "./api";
 import { AiStatement } from "./AiStatement";
 import { useNow } from "./clock";
 import { BandIcon, DoneIcon, OverdueIcon, PersonIcon, Spinner } from "./icons";
-import { ageWords, clockTime, duration, reasonWords, sexWords, withoutSimulated } from "./words";
+import { ageWords, clockTime, duration, reasonWords, rowReasonWords, sexWords, withoutSimulated } from "./words";
 import { words } from "./words/language";
 
 interface Props {
@@ -45,7 +45,7 @@ export const Row = memo(function Row({ row, place, isStop, isOpen, isGone, me, o
       </td>
       <td role="gridcell" className="col-why">
         <span className="clamped" title={reasonWords(row)}>
-          {reasonWords(row)}
+          {rowReasonWords(row)}
         </span>
       </td>
       <td role="gridcell" className="col-ai">

@@ -1,8 +1,9 @@
 import { useQuery } from "@tanstack/react-query";
-import { Suspense, lazy, useState, type ReactNode } from "react";
+import { Suspense, useState, type ReactNode } from "react";
 import { ApiError, fetchStudy, type Analysis, type Finding, type Measurement, type Region, type Session, type StudyDetail } from "./api";
 import type { Acts, WorkWord } from "./acts";
 import { Score } from "./AiStatement";
+import { arriving } from "./arriving";
 import { BreakGlassButton } from "./BreakGlass";
 import { useNow } from "./clock";
 import { BandIcon, FlagIcon, NoFlagIcon } from "./icons";
@@ -11,6 +12,7 @@ import { ModelCard } from "./ModelCard";
 import { Panel, Section } from "./Panel";
 import { DueIn } from "./Row";
 import { told } from "./sentences";
+import { SitePpvLines } from "./SitePpvLines";
 import { WorkBar, WorkLines } from "./WorkBar";
 import {
   ageWords,
@@ -37,8 +39,7 @@ interface Props {
   onClose: () => void;
 }
 
-// The list must be quick; the viewer comes when the first study is opened.
-const Viewer = lazy(() => import("./viewer/Viewer"));
+const Viewer = arriving(async () => (await import("./viewer/Viewer")).Viewer);
 
 export function StudyPanel({ uid, session, acts, onWork, onPlaces, onClose }: Props): ReactNode {
   const study = useQuery({
@@ -106,7 +107,6 @@ function Content({ study, session, acts, onWork }: ContentProps): ReactNode {
         <p>{reasonWords(study)}</p>
         <WorkLines study={study} me={session.name} />
       </div>
-      <Facts study={study} />
       <Section title={words.study.whatAiSays}>
         <p className="ai-head">
           <strong>{aiWords(study)}</strong> <span className="disclaimer">{words.frame.notADiagnosis}</span>
@@ -115,10 +115,11 @@ function Content({ study, session, acts, onWork }: ContentProps): ReactNode {
           <p className="notice">{words.study.moreImagesCame}</p>
         )}
         {study.findings.map((finding) => (
-          <FindingCard key={`${finding.model_digest}${finding.code}`} finding={finding} />
+          <FindingCard key={`${finding.model_digest}${finding.code}`} finding={finding} site={study.institution} />
         ))}
         {study.findings.length === 0 && <p className="muted">{words.study.noFinding}</p>}
       </Section>
+      <Facts study={study} />
       <Section title={words.study.whatWasAnalysed}>
         <SeriesList study={study} />
         {study.analyses.map((analysis) => (
@@ -167,7 +168,7 @@ function Facts({ study }: { study: StudyDetail }): ReactNode {
   );
 }
 
-function FindingCard({ finding }: { finding: StudyDetail["findings"][number] }): ReactNode {
+function FindingCard({ finding, site }: { finding: StudyDetail["findings"][number]; site: string }): ReactNode {
   return (
     <div className={finding.flagged ? "card card-flagged" : "card"}>
       <p className="card-title">
@@ -178,22 +179,29 @@ function FindingCard({ finding }: { finding: StudyDetail["findings"][number] }):
       <p className="second">
         {words.study.operatingPoint(finding.operating_point, probability(finding.threshold, finding.probability))}
       </p>
+      {finding.flagged && <SitePpvLines known={finding.site_ppv} site={site} />}
       {finding.measurements.length > 0 && <Measured measurements={finding.measurements} />}
-      {finding.regions.length > 0 && (
-        <ul className="regions">
-          {finding.regions.slice(0, 12).map((region, number) => (
-            <li key={number}>
-              {words.study.region(number + 1, regionWords(region), probability(region.probability))}
-            </li>
-          ))}
-          {finding.regions.length > 12 && <li>{words.study.moreRegions(finding.regions.length - 12)}</li>}
-        </ul>
-      )}
+      {finding.regions.length > 0 && <Places regions={finding.regions} />}
       <p className="second mono">
         {finding.model} {finding.model_version} · sha256 {finding.model_digest.slice(0, 12)}…
       </p>
       <CardButton finding={finding} />
     </div>
+  );
+}
+
+/** The places are marked in the images; their numbers are for whoever needs them. */
+function Places({ regions }: { regions: Region[] }): ReactNode {
+  return (
+    <details className="second">
+      <summary>{words.study.places(regions.length)}</summary>
+      <ul className="regions">
+        {regions.slice(0, 12).map((region, number) => (
+          <li key={number}>{words.study.region(number + 1, regionWords(region), probability(region.probability))}</li>
+        ))}
+        {regions.length > 12 && <li>{words.study.moreRegions(regions.length - 12)}</li>}
+      </ul>
+    </details>
   );
 }
 

@@ -165,8 +165,19 @@ export interface ResultObject {
   deliveries: { destination: string; state: string; last_error: string; delivered_at: string | null }[];
 }
 
+/** Of the flags of the last `days` at the study's site; `ppv` and `ci95` are null below `fewest_answered`. */
+export interface SitePpv {
+  days: number;
+  fewest_answered: number;
+  flagged: number;
+  answered: number;
+  confirmed: number;
+  ppv: number | null;
+  ci95: [number, number] | null;
+}
+
 export interface StudyDetail extends Omit<StudyRow, "findings"> {
-  findings: (Finding & { regions: Region[]; measurements: Measurement[] })[];
+  findings: (Finding & { regions: Region[]; measurements: Measurement[]; site_ppv: SitePpv })[];
   series: Series[];
   analyses: Analysis[];
   results: ResultObject[];

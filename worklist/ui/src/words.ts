@@ -40,6 +40,17 @@ export function reasonWords({ reason, findings }: StudyRow | StudyDetail): strin
   return capitalised(named);
 }
 
+/** The reason for a place beside the AI's answer, which names the models already. */
+export function rowReasonWords(row: StudyRow): string {
+  const bare = row.models.reduce((said, model) => said.replace(` (${model})`, "").replace(`, ${model}`, ""), row.reason);
+  return reasonWords({ ...row, reason: bare });
+}
+
+/** What raised the study beside the AI and its order: the rules of the site; empty where nothing did. */
+export function ruleWords({ reason }: StudyRow): string {
+  return reason.split("; ").filter((part) => part.startsWith("rule ")).map(told).map(capitalised).join("; ");
+}
+
 /** The server tells a number and a unit, such as "75 y". */
 export function ageWords(age: string): string {
   const [number, unit = ""] = age.split(" ");

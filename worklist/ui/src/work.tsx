@@ -2,9 +2,9 @@
 
 import { useCallback, useEffect, useRef, useState, type ReactNode, type RefObject } from "react";
 import { priorityWords, simpleAct, useActs, type Acts, type WorkWord } from "./acts";
+import { arriving } from "./arriving";
 import { postAct, type Exposure, type Session, type StudyRow } from "./api";
 import { words } from "./words/language";
-import { NoteDialog, PriorityDialog } from "./WorkDialogs";
 import type { WorklistHandle } from "./Worklist";
 
 interface Wanted {
@@ -25,6 +25,9 @@ interface Work {
   openElsewhere: () => void;
   dialog: ReactNode;
 }
+
+const NoteDialog = arriving(async () => (await import("./WorkDialogs")).NoteDialog);
+const PriorityDialog = arriving(async () => (await import("./WorkDialogs")).PriorityDialog);
 
 const RENEW_BEFORE_MS = 3 * 60_000;
 const RENEW_EVERY_MS = 30_000;

@@ -1,10 +1,13 @@
 """FROC by hand: what is a hit, how the curve is read, what no mark and no lesion mean."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from validation.statistics.bootstrap import BLOCK
 from validation.statistics.froc import RATES, Lesion, Mark, cpm_interval, froc, match
 
 
@@ -98,6 +101,69 @@ def test_the_bootstrap_is_reproducible_and_holds_the_figure():
 
     assert (low, high) == cpm_interval(matched, 5, 500)
     assert low <= froc(matched).cpm <= high
+
+
+def several_patients():
+    """Return 9 images of 4 patients, 1 to 4 each, with up to 3 lesions and 6 marks each, many scores tied."""
+    random = np.random.default_rng(11)
+    owners = [0, 0, 0, 0, 1, 2, 2, 3, 3]
+    cases = [f"image {number}" for number in range(len(owners))]
+    lesions, marks = [], []
+    for case in cases:
+        own = [
+            Lesion(case, tuple(random.uniform(0, 20, 3)), float(random.uniform(2, 6)))
+            for _ in range(random.integers(4))
+        ]
+        near = [Mark(case, tuple(np.array(one.centre) + random.normal(0, 2, 3)), round(float(random.random()), 1))
+                for one in own for _ in range(random.integers(3))]  # fmt: skip
+        astray = [Mark(case, tuple(random.uniform(0, 60, 3)), round(float(random.random()), 1)) for _ in range(2)]
+        lesions, marks = lesions + own, marks + near + astray
+    return cases, np.array(owners), lesions, marks
+
+
+def cpm_in_loops(cases, lesions, marks):
+    """Return CPM, threshold by threshold; the same case may come several times."""
+    points = [(0.0, 0.0)]
+    for threshold in sorted({one.score for one in marks}, reverse=True):
+        found = false = 0
+        for case in cases:
+            called = [one for one in marks if one.case == case and one.score >= threshold]
+            there = [one for one in lesions if one.case == case]
+            found += sum(any(math.dist(m.place, one.centre) <= one.radius for m in called) for one in there)
+            false += sum(all(math.dist(m.place, one.centre) > one.radius for one in there) for m in called)
+        points.append((false / len(cases), found / sum(one.case == case for case in cases for one in lesions)))
+    heights = []
+    for rate in (1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8):
+        before = [point for point in points if point[0] <= rate][-1]
+        after = next((point for point in points if point[0] > rate), None)
+        if after is None:
+            heights.append(before[1])
+        else:
+            part = (rate - before[0]) / (after[0] - before[0])
+            heights.append(before[1] + part * (after[1] - before[1]))
+    return sum(heights) / len(heights)
+
+
+@pytest.mark.parametrize("by_patient", [True, False])
+def test_the_bootstrap_is_that_of_straight_loops_over_samples_of_whole_patients_or_cases(by_patient):
+    cases, owners, lesions, marks = several_patients()
+    groups = owners if by_patient else np.arange(len(cases))
+    size, draws = len(set(groups)), 60
+    drawn = np.random.default_rng(5).integers(0, size, (BLOCK, size))
+    with_lesion = {one.case for one in lesions}
+    samples = [
+        [case for group in row for case, own in zip(cases, groups, strict=True) if own == group] for row in drawn
+    ]
+    samples = [one for one in samples if with_lesion & set(one)][:draws]
+
+    found = sorted(cpm_in_loops(one, lesions, marks) for one in samples)
+
+    matched = match(cases, lesions, marks)
+    assert froc(matched).cpm == pytest.approx(cpm_in_loops(cases, lesions, marks), abs=1e-12)
+    # Percentiles of 60 values, between neighbours: 59 × 0.025 = 1.475 and 59 × 0.975 = 57.525 values lie below.
+    low, high = found[1] + 0.475 * (found[2] - found[1]), found[57] + 0.525 * (found[58] - found[57])
+    assert cpm_interval(matched, 5, draws, groups=groups) == pytest.approx((low, high), abs=1e-12)
+    assert low < froc(matched).cpm < high
 
 
 spots = st.lists(st.tuples(st.sampled_from(CASES), st.integers(0, 12), st.integers(0, 5)), max_size=25)

@@ -18,7 +18,7 @@ interface Done {
 
 type Change = (told: string, act: () => Promise<Given | null>) => void;
 
-export default function PeoplePage({ me }: { me: string }): ReactNode {
+export function PeoplePage({ me }: { me: string }): ReactNode {
   const queries = useQueryClient();
   const found = useQuery({ queryKey: ["accounts"], queryFn: ({ signal }) => fetchAccounts(signal) });
   const step = useMutation({

@@ -4,12 +4,13 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import type { FormEvent, ReactNode } from "react";
 import { ApiError } from "../api";
 import { DoneIcon, NotAnalysedIcon } from "../icons";
+import { told } from "../sentences";
 import { capitalised } from "../words";
 import { words } from "../words/language";
 import { fetchRules, tryRules, type Actions, type Condition, type Rule, type Trials } from "./rulesApi";
 import "./rules.css";
 
-export default function RulesPage(): ReactNode {
+export function RulesPage(): ReactNode {
   const found = useQuery({ queryKey: ["rules"], queryFn: ({ signal }) => fetchRules(signal) });
   const trial = useMutation({ mutationFn: tryRules });
   const error = found.error ?? trial.error;
@@ -107,7 +108,7 @@ function ConditionItem({ condition, isTried }: { condition: Condition; isTried: 
           {condition.holds ? <DoneIcon /> : <NotAnalysedIcon />} {condition.holds ? words.rules.yes : words.rules.no}{" "}
         </span>
       )}
-      {isAnything ? words.rules.everyStudy : (words.rules.connectives[condition.needed] ?? condition.needed)}
+      {isAnything ? words.rules.everyStudy : (words.rules.connectives[condition.needed] ?? told(condition.needed))}
       {isTried && condition.found && <span className="muted"> {words.rules.found(condition.found)}</span>}
       {condition.parts.length > 0 && (
         <ul>

@@ -27,7 +27,7 @@ export interface Picked {
   key: StreamKey;
 }
 
-export default function SurveillancePage({ alarm, handles, onAlarm, onStudy }: Props): ReactNode {
+export function SurveillancePage({ alarm, handles, onAlarm, onStudy }: Props): ReactNode {
   const now = useNow();
   const [picked, setPicked] = useState<Picked | null>(null);
   const alarms = useQuery({ queryKey: ["alarms"], queryFn: ({ signal }) => fetchAlarms(signal), refetchInterval: 60_000 });

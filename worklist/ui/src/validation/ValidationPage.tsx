@@ -2,7 +2,7 @@
 
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
-import { Nothing, Table } from "../AdminPage";
+import { Nothing, Table } from "../Table";
 import { ApiError } from "../api";
 import { useNow } from "../clock";
 import { DoneIcon, FailedIcon, WaitIcon } from "../icons";
@@ -10,11 +10,19 @@ import { capitalised, clockTime, decimal } from "../words";
 import { words } from "../words/language";
 import { modelWords, ReportLink } from "./ReportLink";
 import { Suites } from "./Suites";
+import { UnderWay } from "./UnderWay";
 import { fetchValidations, type Criterion, type Figure, type Run, type Verdict } from "./validationApi";
 import "./validation.css";
 
-export default function ValidationPage(): ReactNode {
-  const found = useQuery({ queryKey: ["validations"], queryFn: ({ signal }) => fetchValidations(signal) });
+const PROGRESS_MS = 2000;
+const NOTHING_UNDER_WAY_MS = 30000;
+
+export function ValidationPage(): ReactNode {
+  const found = useQuery({
+    queryKey: ["validations"],
+    queryFn: ({ signal }) => fetchValidations(signal),
+    refetchInterval: (query) => (query.state.data?.running.length ? PROGRESS_MS : NOTHING_UNDER_WAY_MS),
+  });
   return (
     <div className="scroller admin" tabIndex={0} role="region" aria-label={words.validation.title}>
       <h2>{words.validation.title}</h2>
@@ -23,6 +31,7 @@ export default function ValidationPage(): ReactNode {
       {found.isPending && <p className="muted">{words.frame.loading}</p>}
       {found.data && (
         <>
+          <UnderWay running={found.data.running} />
           <section className="verdicts" aria-label={words.validation.verdicts}>
             <h3>{words.validation.verdicts}</h3>
             {found.data.verdicts.length === 0 && (

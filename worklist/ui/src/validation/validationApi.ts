@@ -13,6 +13,15 @@ export interface Model {
   digest: string;
 }
 
+export interface Running {
+  model: Model;
+  dataset: string;
+  device: string;
+  started_at: string;
+  n_studies: number;
+  n_answered: number;
+}
+
 export interface Run {
   number: number;
   model: Model;
@@ -83,6 +92,13 @@ export interface Verdict {
   report: string;
 }
 
-export function fetchValidations(signal: AbortSignal): Promise<{ runs: Run[]; suites: Suite[]; verdicts: Verdict[] }> {
+export interface Validations {
+  running: Running[];
+  runs: Run[];
+  suites: Suite[];
+  verdicts: Verdict[];
+}
+
+export function fetchValidations(signal: AbortSignal): Promise<Validations> {
   return ask("/api/v1/validations", { signal });
 }

@@ -15,7 +15,7 @@ interface Props {
 }
 
 /** The key image as the server draws it, at once; then every frame of every series, to scroll through. */
-export default function Viewer({ uid, findings, onPlaces }: Props): ReactNode {
+export function Viewer({ uid, findings, onPlaces }: Props): ReactNode {
   const images = useQuery({
     queryKey: ["images", uid],
     queryFn: ({ signal }) => fetchImages(uid, signal),

@@ -1,6 +1,6 @@
 /** The language of the page: the one that was chosen here, else the browser's, else English. */
 
-import { en } from "./en";
+import type { en } from "./en";
 
 export type Words = typeof en;
 export type Language = "en" | "de";
@@ -9,8 +9,8 @@ export const LANGUAGES: Record<Language, string> = { en: "English", de: "Deutsch
 
 const CHOSEN = "acuity-language";
 
-/** Read while rendering, never kept: `speak` puts another language here. */
-export let words: Words = en;
+/** Read while rendering, never kept: `speak` puts a language here before anything is rendered. */
+export let words: Words;
 
 export function chosenLanguage(): Language {
   const wanted = window.localStorage.getItem(CHOSEN) ?? window.navigator.language.slice(0, 2);
@@ -19,7 +19,7 @@ export function chosenLanguage(): Language {
 
 /** Must be done before what is to be told is rendered; `changeLanguage` and `speakAs` have the browser remember it. */
 export async function speak(language: Language): Promise<void> {
-  words = language === "de" ? (await import("./de")).de : en;
+  words = language === "de" ? (await import("./de")).de : (await import("./en")).en;
   document.documentElement.lang = language;
 }
 

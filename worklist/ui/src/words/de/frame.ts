@@ -49,7 +49,7 @@ export const frame: Words["frame"] = {
     audit: "Protokoll",
   },
   administration: "Verwaltung",
-  attention: "Auffälliges",
+  attention: "Störungen",
   accountOf: (name) => `Konto ${name}`,
   notKept: "Der Server hat Ihre Wahl nicht angenommen; sie gilt, bis Sie die Seite schließen.",
   logOut: "Abmelden",

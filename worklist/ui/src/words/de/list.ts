@@ -27,7 +27,7 @@ export const list: Words["list"] = {
   noResult: "Kein KI-Ergebnis",
   flagsAt: (threshold) => `Hinweis ab ${threshold}`,
 
-  title: "Befundliste, zuerst Fälliges zuerst",
+  title: "Befundliste, nach Fälligkeit",
   columns: { due: "Fällig", band: "Stufe", why: "Warum", ai: "KI", patient: "Patient", study: "Studie", received: "Eingang", reader: "Befunder" },
   ageUnits: { y: "J.", mo: "Mon.", wk: "Wo.", d: "T." },
   sexes: { female: "weiblich", male: "männlich", other: "divers" },

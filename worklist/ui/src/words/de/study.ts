@@ -27,6 +27,12 @@ export const study: Words["study"] = {
   flagged: "Hinweis",
   noFlag: "kein Hinweis",
   operatingPoint: (name, threshold) => `Arbeitspunkt „${name}“: Hinweis ab ${threshold}.`,
+  confirmedHere: (confirmed, answered, percent, [low, high]) =>
+    `Hier wurden ${confirmed} von ${answered} Hinweisen bestätigt: ${percent} % (${low}–${high} %)`,
+  confirmedOf: (days) => `letzte ${days} Tage, diese Version des Modells, 95-%-Intervall`,
+  unanswered: (flags) => (flags === 0 ? "" : `Dazu ${flags} ohne eindeutige Antwort.`),
+  tooFewAnswered: (answered, needed) => `Wie oft ein Hinweis hier zutrifft: noch nicht genug beantwortet (${answered} von ${needed})`,
+  places: (count) => (count === 1 ? "1 Stelle in den Bildern" : `${count} Stellen in den Bildern`),
   region: (number, place, probability) => `Stelle ${number}: ${place}, Wahrscheinlichkeit ${probability}`,
   moreRegions: (count) => `${count} weitere Stellen`,
   place: (image, frame, x, y) =>

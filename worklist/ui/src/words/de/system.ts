@@ -68,7 +68,7 @@ export const system: Words["system"] = {
     query_answered: "Abfrage beantwortet",
     images_retrieved: "Bilder abgerufen",
     images_fetched: "Bilder geholt",
-    incidents_viewed: "Auffälliges angesehen",
+    incidents_viewed: "Störungen angesehen",
     audit_viewed: "Protokoll angesehen",
     access_refused: "Zugriff abgelehnt",
     claimed: "Studie übernommen",

@@ -3,6 +3,10 @@ import type { Words } from "../language";
 export const validation: Words["validation"] = {
   title: "Validierung",
   intro: "Werte mit ihren 95-%-Intervallen. Nur für die Forschung; ein Wert gilt für seinen Datensatz.",
+  underWay: "In Arbeit",
+  since: (time) => `seit ${time}`,
+  answered: (answered, all) => `${answered} von ${all} Studien beantwortet; eintreffende Studien gehen vor`,
+  answeredOf: (model) => `Beantwortete Studien von ${model}`,
   verdicts: "Urteile",
   noVerdict: "Noch keines. „acuity validate compare“ kommt nach einem festgelegten Plan zu einem.",
   verdict: { Accepted: "Angenommen", Refused: "Abgelehnt" },

@@ -26,6 +26,13 @@ export const study = {
   flagged: "flagged",
   noFlag: "no flag",
   operatingPoint: (name: string, threshold: string) => `Operating point “${name}”: flags from ${threshold} on.`,
+  confirmedHere: (confirmed: number, answered: number, percent: number, [low, high]: [number, number]) =>
+    `Here, ${confirmed} of ${answered} flags were confirmed: ${percent} % (${low}–${high} %)`,
+  confirmedOf: (days: number) => `last ${days} days, this version of the model, 95 % interval`,
+  unanswered: (flags: number) => (flags === 0 ? "" : `${flags} more without a clear answer.`),
+  tooFewAnswered: (answered: number, needed: number) =>
+    `How often a flag is right here: not enough answered yet (${answered} of ${needed})`,
+  places: (count: number) => (count === 1 ? "1 place in the images" : `${count} places in the images`),
   region: (number: number, place: string, probability: string) => `Region ${number}: ${place}, probability ${probability}`,
   moreRegions: (count: number) => `${count} more regions`,
   place: (image: string, frame: number | null, x: [number, number], y: [number, number]) =>

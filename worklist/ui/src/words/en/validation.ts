@@ -2,6 +2,10 @@
 export const validation = {
   title: "Validation",
   intro: "Figures with their 95 % intervals. Research use only; a figure holds for its data set.",
+  underWay: "Under way",
+  since: (time: string) => `since ${time}`,
+  answered: (answered: number, all: number) => `${answered} of ${all} studies answered; live studies come first`,
+  answeredOf: (model: string) => `Answered studies of ${model}`,
   verdicts: "Verdicts",
   noVerdict: "None yet. “acuity validate compare” reaches one by a locked plan.",
   verdict: { Accepted: "Accepted", Refused: "Refused" } as Record<string, string>,
