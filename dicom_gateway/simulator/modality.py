@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from threading import Event
 from types import MappingProxyType
@@ -184,6 +184,8 @@ def _study(plan: SimulationPlan, number: int, due_s: float) -> SimulatedStudy:
     )
     started = plan.started + timedelta(seconds=int(due_s) if plan.mean_seconds_between else 60 * number)
     order = draw_order(rng, key, started)
+    if scanner.body_part == "BREAST":
+        order = replace(order, sex="F")
     with_scout = name == "ct" and bool(rng.random() < SCOUT_SHARE)
     phantom = _imaged(scanner, rng, has_lesion)
     images = image_objects(order, scanner, phantom, with_scout)

@@ -28,6 +28,9 @@ BY_NAME_ALONE: dict[str, Callable[..., Iterator[dict[str, Any]]]] = {"quantised"
 def main() -> int:
     """Return 0 when every benchmark ran."""
     given = sys.argv[1:]
+    if given[:1] in (["-h"], ["--help"]):
+        print(f"{__doc__}\nBenchmarks: {', '.join(BENCHMARKS | BY_NAME_ALONE)}.")
+        return 0
     named = list(itertools.takewhile(lambda word: not word.startswith("-"), given))
     names, options = named or list(BENCHMARKS), given[len(named) :]
     folder = Path(os.environ.get("ACUITY_HOME", "var")) / "bench"

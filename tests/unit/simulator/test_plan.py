@@ -55,6 +55,13 @@ def test_plans_that_write_other_times_share_no_uid() -> None:
     assert uids.isdisjoint(image.SOPInstanceUID for study in spread for image in study.images)
 
 
+def test_patients_of_breast_ultrasound_are_women() -> None:
+    """The models for breast ultrasound are not for men: a simulated man would show them where they do not belong."""
+    drawn = simulated_studies(replace(PLAN, studies=8))
+
+    assert {study.images[0].PatientSex for study in drawn} == {"F"}
+
+
 def test_orders_are_sometimes_urgent_and_patients_are_adults() -> None:
     rng = np.random.default_rng(1)
     orders = [draw_order(rng, ("k", str(number)), PLAN.started) for number in range(1000)]
