@@ -59,7 +59,7 @@ class Rows:
         _as_postgresql_takes_it((association_id, calling_ae_title, host))
 
     def association_closed(self, association_id: str, outcome: str) -> None:
-        assert outcome in ("released", "aborted", "lost"), outcome
+        assert outcome in ("released", "aborted", "lost", "refused"), outcome
 
     def quarantined(self, file: StoredFile, claimed_uid: str, reason: str, source: Source) -> None:
         _as_postgresql_takes_it((claimed_uid, reason, source.ae_title))

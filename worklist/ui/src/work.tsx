@@ -2,10 +2,12 @@
 
 import { useCallback, useEffect, useRef, useState, type ReactNode, type RefObject } from "react";
 import { priorityWords, simpleAct, useActs, type Acts, type WorkWord } from "./acts";
-import { arriving } from "./arriving";
 import { postAct, type Exposure, type Session, type StudyRow } from "./api";
+import { NoteDialog, PriorityDialog } from "./WorkDialogs";
 import { words } from "./words/language";
 import type { WorklistHandle } from "./Worklist";
+
+// The dialogs are part of the first load: what is typed right after their key must reach them, not the shortcuts.
 
 interface Wanted {
   session: Session;
@@ -26,8 +28,6 @@ interface Work {
   dialog: ReactNode;
 }
 
-const NoteDialog = arriving(async () => (await import("./WorkDialogs")).NoteDialog);
-const PriorityDialog = arriving(async () => (await import("./WorkDialogs")).PriorityDialog);
 
 const RENEW_BEFORE_MS = 3 * 60_000;
 const RENEW_EVERY_MS = 30_000;
