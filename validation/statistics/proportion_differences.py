@@ -60,10 +60,8 @@ def newcombe_independent(
     a, b = successes_a / trials_a, successes_b / trials_b
     (low_a, high_a), (low_b, high_b) = wilson(successes_a, trials_a, level), wilson(successes_b, trials_b, level)
     difference = b - a
-    return (
-        difference - sqrt((b - low_b) ** 2 + (high_a - a) ** 2),
-        difference + sqrt((high_b - b) ** 2 + (a - low_a) ** 2),
-    )
+    below, above = (b - low_b) ** 2 + (high_a - a) ** 2, (high_b - b) ** 2 + (a - low_a) ** 2
+    return _around(difference, below, above)
 
 
 def newcombe_paired(counts: PairedCounts, level: float = LEVEL) -> Interval:
@@ -77,8 +75,7 @@ def newcombe_paired(counts: PairedCounts, level: float = LEVEL) -> Interval:
     phi = _correlation(counts)
     below = (b - low_b) ** 2 - 2 * phi * (b - low_b) * (high_a - a) + (high_a - a) ** 2
     above = (high_b - b) ** 2 - 2 * phi * (high_b - b) * (a - low_a) + (a - low_a) ** 2
-    # Both are squares of a distance, which rounding may leave a hair below zero.
-    return (b - a - sqrt(max(0.0, below)), b - a + sqrt(max(0.0, above)))
+    return _around(b - a, below, above)
 
 
 def newcombe_clustered(right_a: Truth, right_b: Truth, clusters: Sequence[str], level: float = LEVEL) -> Interval:
@@ -99,6 +96,11 @@ def newcombe_clustered(right_a: Truth, right_b: Truth, clusters: Sequence[str], 
     effective = n * min(1.0, alone / between) if between > 0 and len(sums) > 1 else float(len(sums))
     pairs = ((right_a & right_b), (right_a & ~right_b), (~right_a & right_b), (~right_a & ~right_b))
     return newcombe_paired(PairedCounts(*(float(one.sum()) * effective / n for one in pairs)), level)
+
+
+def _around(difference: float, below: float, above: float) -> Interval:
+    """Return the interval from squares of distances; rounding may leave one a hair below zero, or an end beyond 1."""
+    return (max(-1.0, difference - sqrt(max(0.0, below))), min(1.0, difference + sqrt(max(0.0, above))))
 
 
 def _correlation(counts: PairedCounts) -> float:

@@ -121,7 +121,8 @@ def test_cox_says_why_there_is_no_slope(truth, probabilities, reason):
     assert reason in found.reason
 
 
-cases = st.lists(st.tuples(st.booleans(), st.floats(0, 1)), min_size=1, max_size=40)
+# Six decimals: of 1 - 1e-15 too few digits are left for the mirrored figures to agree.
+cases = st.lists(st.tuples(st.booleans(), st.floats(0, 1).map(lambda one: round(one, 6))), min_size=1, max_size=40)
 
 
 @settings(deadline=None)
