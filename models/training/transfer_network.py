@@ -41,7 +41,7 @@ class TransferNetwork(nn.Module):
         self.early = Published(lite_stem(), lite_stage(1), lite_stage(2), lite_stage(3))
         self.late, self.fitted = Published(lite_stage(4)), lite_stage(4)
         load_published(nn.Sequential(*self.early, *self.late))
-        load_published(nn.Sequential(*self.early, self.fitted))
+        self.fitted.load_state_dict(self.late[0].state_dict())
         self.drop, self.map = nn.Dropout(plan.drop), nn.Conv2d(CHANNELS[-1], plan.labels, 1)
         self.embedding_size = 3 * CHANNELS[-1]
         self.look = LinearLook(CHANNELS[-1], plan.rows // (STRIDE * COARSE))

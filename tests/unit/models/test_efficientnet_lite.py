@@ -31,7 +31,7 @@ def test_the_stages_answer_as_the_published_network_does():
 
 
 def test_other_weights_are_not_taken_for_the_published_ones(monkeypatch):
-    monkeypatch.setattr(efficientnet_lite, "WEIGHTS_SHA256", "00000000")
+    monkeypatch.setattr(efficientnet_lite, "WEIGHTS_SHA256", "0" * 64)
 
     with pytest.raises(RuntimeError, match="other weights"):
         load_published(published_stages())
