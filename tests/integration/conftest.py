@@ -18,6 +18,7 @@ from dicom_gateway.storing import Service
 from storage.arrivals import ArrivalRows
 from storage.database import DatabaseTransactions
 from storage.intake import IntakeRows
+from tests.browser.department import Department
 from tests.builders import HEAD_CT, MODEL, FrozenClock
 from tests.certificates import Certificates, made_certificates
 from triage.completion import CompletionRule
@@ -41,6 +42,11 @@ def arrivals(engine: Engine) -> Iterator[ArrivalRows]:
     rows = ArrivalRows(engine)
     yield rows
     rows.close()
+
+
+@pytest.fixture
+def department(engine: Engine) -> Department:
+    return Department(engine)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DatabaseError
 from storage.audit import AuditTrail
 from storage.database import DatabaseTransactions
 from storage.worklist_rows import WorklistReader
-from tests.browser.department import HAEMORRHAGE, ICH, Department, Said
+from tests.browser.department import HAEMORRHAGE, ICH, Said
 from tests.builders import FrozenClock
 from triage.audit import Actor, verified
 from triage.errors import ActNotPossible, NotPermitted, TakenByAnother, UnknownStudy
@@ -30,11 +30,6 @@ LEA = Actor("lea", "lead", leads=True)
 @pytest.fixture
 def clock():
     return FrozenClock(datetime.now(UTC))
-
-
-@pytest.fixture
-def department(engine):
-    return Department(engine)
 
 
 @pytest.fixture

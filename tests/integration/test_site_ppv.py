@@ -10,7 +10,7 @@ from deploy.site_ppvs import COUNT_IS_KEPT, SitePpvs
 from storage.answered_flags import answered_flags
 from storage.database import DatabaseTransactions
 from tests.browser.conftest import worklist as worklist
-from tests.browser.department import COLLAPSED_LUNG, HAEMORRHAGE, ICH, PASSWORD, PNEUMOTHORAX, Department, Said
+from tests.browser.department import COLLAPSED_LUNG, HAEMORRHAGE, ICH, PASSWORD, PNEUMOTHORAX, Said
 from tests.builders import FrozenClock
 from triage.audit import Actor
 from triage.findings import Finding
@@ -31,11 +31,6 @@ LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 @pytest.fixture
 def clock():
     return FrozenClock(datetime.now(UTC))
-
-
-@pytest.fixture
-def department(engine):
-    return Department(engine)
 
 
 @pytest.fixture

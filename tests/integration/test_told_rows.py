@@ -12,7 +12,7 @@ from sqlalchemy import text
 from storage.database import DatabaseTransactions
 from storage.retention import Retention, RetentionRule
 from storage.worklist_rows import WorklistReader
-from tests.browser.department import HAEMORRHAGE, ICH, Department, Said
+from tests.browser.department import HAEMORRHAGE, ICH, Said
 from tests.builders import FrozenClock
 from triage.audit import Actor
 from triage.identifiers import SopInstanceUid, StudyInstanceUid
@@ -45,11 +45,6 @@ def asked(engine):
             return page
 
     return Counting(engine)
-
-
-@pytest.fixture
-def department(engine):
-    return Department(engine)
 
 
 def another_slice(engine, uid: StudyInstanceUid) -> ReceivedInstance:

@@ -9,7 +9,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from storage.database import connect
-from tests.browser.department import HAEMORRHAGE, ICH, PASSWORD, Department, Said, services_on
+from tests.browser.department import HAEMORRHAGE, ICH, PASSWORD, Said, services_on
 from tests.browser.serving import running
 from triage.findings import Code, Measurement
 from triage.study import SeriesHeader, StudyHeader
@@ -45,11 +45,6 @@ def client(anonymous, services):
     ensure_admin(services.accounts, PASSWORD, services.clock)
     anonymous.post("/api/v1/session", json={"name": "admin", "password": PASSWORD}).raise_for_status()
     return anonymous
-
-
-@pytest.fixture
-def department(engine):
-    return Department(engine)
 
 
 def with_role(services, role):

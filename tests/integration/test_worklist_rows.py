@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from storage.incidents import IncidentReader
 from storage.worklist_rows import WorklistReader
 from storage.workload import WorkloadReader
-from tests.browser.department import COLLAPSED_LUNG, HAEMORRHAGE, ICH, PNEUMOTHORAX, Department, Said
+from tests.browser.department import COLLAPSED_LUNG, HAEMORRHAGE, ICH, PNEUMOTHORAX, Said
 from triage.errors import UnknownStudy
 from triage.findings import AiState, Code, Mask, Measurement
 from triage.identifiers import SopInstanceUid, StudyInstanceUid
@@ -30,11 +30,6 @@ CONTRACT_OF_FINDING = {
     "code", "meaning", "probability", "threshold", "flagged", "model", "model_digest", "regions",
     "measurements",
 }  # fmt: skip
-
-
-@pytest.fixture
-def department(engine: Engine) -> Department:
-    return Department(engine)
 
 
 @pytest.fixture
