@@ -149,4 +149,6 @@ def test_a_model_is_validated_on_labelled_images_and_the_images_become_dicom(tmp
     assert json.loads(validated.stdout)["n_studies"] == 6
     assert (tmp_path / "out" / "report.html").is_file()
     assert made.returncode == 0, made.stderr
-    assert len(list((tmp_path / "dicom").rglob("*.dcm"))) == json.loads(validated.stdout)["n_images"]
+    ready_to_send = [path for path in (tmp_path / "dicom" / "studies").rglob("*") if path.is_file()]
+    assert {path.suffix for path in ready_to_send} == {".dcm"}
+    assert len(ready_to_send) == json.loads(validated.stdout)["n_images"]
