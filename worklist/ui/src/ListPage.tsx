@@ -188,10 +188,8 @@ export function ListPage({ session, onLogout, onExpired }: Props): ReactNode {
       >
         <NoticeBar notice={work.acts.notice} onUndo={() => work.acts.undo(undefined)} onForget={work.acts.forget} />
       </Footer>
-      <Suspense>
-        {helpIsOpen && <HelpDialog onClose={() => setHelpOpen(false)} />}
-        {work.dialog}
-      </Suspense>
+      <Suspense>{helpIsOpen && <HelpDialog onClose={() => setHelpOpen(false)} />}</Suspense>
+      {work.dialog}
     </div>
   );
 }
